@@ -1,0 +1,47 @@
+package core
+
+import "time"
+
+// EventType names what happened.
+type EventType string
+
+// The events there are.
+const (
+	EventTenantCreated       EventType = "tenant.created"
+	EventTenantDeleted       EventType = "tenant.deleted"
+	EventSettingsUpdated     EventType = "settings.updated"
+	EventKeyCreated          EventType = "key.created"
+	EventKeyRotated          EventType = "key.rotated"
+	EventKeyRevoked          EventType = "key.revoked"
+	EventUserCreated         EventType = "user.created"
+	EventUserDeleted         EventType = "user.deleted"
+	EventConversationCreated EventType = "conversation.created"
+	EventConversationClosed  EventType = "conversation.closed"
+	EventMemoryFlushed       EventType = "memory.flushed"
+	EventMemoryExpired       EventType = "memory.expired"
+	EventMemoryDeleted       EventType = "memory.deleted"
+	EventQuotaExhausted      EventType = "quota.exhausted"
+)
+
+// Actor is who caused an event: an API key, or the system when Key is empty.
+type Actor struct {
+	Key KeyID
+}
+
+// Event is one fact for the audit log and webhooks. It holds ids and counts,
+// never content. The step that records it gives it its Seq: 1, 2, 3, … per
+// tenant, without gaps.
+type Event struct {
+	ID     EventID
+	Type   EventType
+	At     time.Time
+	Tenant TenantID
+	Seq    int64
+	Actor  Actor
+	Data   EventData
+}
+
+// EventData is an event's particulars: ids as strings, counts as int64. Steps
+// whose counts only the store knows add them under the names that their port
+// gives.
+type EventData map[string]any

@@ -1,0 +1,98 @@
+package core
+
+import "time"
+
+// Suite names the construction that sealed a thing.
+const SuiteHKDFAESGCM byte = 1
+
+// IndexKeyVersion is the data key that only ever makes keyed hashes for
+// look-ups. It stays when the sealing keys rotate, so that what was found by
+// it is found after.
+const IndexKeyVersion uint32 = 0
+
+// WrappedKey is a data key as it is stored: wrapped by a wrapping key.
+type WrappedKey struct {
+	Version   uint32 // IndexKeyVersion, or 1, 2, … of which the highest seals new writes
+	Provider  string // name of the provider that wrapped it
+	Wrapped   []byte
+	CreatedAt time.Time
+}
+
+// Place is where a sealed thing belongs. It is authenticated with the thing:
+// what is moved to another place does not open.
+type Place struct {
+	Tenant  TenantID
+	User    UserID // "" where no user owns the thing
+	Kind    Kind
+	Record  string // the record's id; ids of what contains it first, joined by "/"
+	Version int64  // of the record
+}
+
+// Kind is what a sealed thing is.
+type Kind string
+
+// The kinds there are.
+const (
+	KindTenant       Kind = "tenant"
+	KindAPIKey       Kind = "apikey"
+	KindUser         Kind = "user"
+	KindConversation Kind = "conversation"
+	KindInteraction  Kind = "interaction"
+	KindBlob         Kind = "blob"
+	KindReplay       Kind = "replay" // an answer kept for an Idempotency-Key
+	KindDataKey      Kind = "datakey"
+)
+
+// Encryption is the state of a tenant's encryption.
+type Encryption struct {
+	Mode         EncryptionMode
+	Provider     string
+	KeyVersion   uint32
+	KeyCreatedAt time.Time
+}
+
+// Deployment is what makes one deployment itself: its id, bound into
+// everything sealed in it, its own data keys, and check values by which a
+// wrong platform keyring is noticed at the start.
+type Deployment struct {
+	ID        string
+	DataKeys  []WrappedKey
+	KeyChecks map[uint32]string // keyring version → check value
+	CreatedAt time.Time
+}
+
+// TenantPlace is where a tenant's profile belongs.
+func TenantPlace(id TenantID, version int64) Place {
+	return Place{Tenant: DeploymentTenant, Kind: KindTenant, Record: string(id), Version: version}
+}
+
+// KeyPlace is where an API key's name belongs.
+func KeyPlace(tenant TenantID, id KeyID) Place {
+	return Place{Tenant: DeploymentTenant, Kind: KindAPIKey, Record: string(tenant) + "/" + string(id), Version: 1}
+}
+
+// UserPlace is where the sealed part of a user belongs.
+func UserPlace(tenant TenantID, id UserID, version int64) Place {
+	return Place{Tenant: tenant, User: id, Kind: KindUser, Record: string(id), Version: version}
+}
+
+// ConversationPlace is where the sealed part of a conversation belongs.
+func ConversationPlace(tenant TenantID, user UserID, id ConversationID, version int64) Place {
+	return Place{Tenant: tenant, User: user, Kind: KindConversation, Record: string(id), Version: version}
+}
+
+// InteractionPlace is where a buffered interaction belongs.
+func InteractionPlace(tenant TenantID, user UserID, conversation ConversationID, id InteractionID) Place {
+	return Place{
+		Tenant: tenant, User: user, Kind: KindInteraction,
+		Record: string(conversation) + "/" + string(id), Version: 1,
+	}
+}
+
+// BlobPlace is where a blob belongs.
+func BlobPlace(tenant TenantID, b BlobRecord) Place {
+	return Place{
+		Tenant: tenant, User: b.User, Kind: KindBlob,
+		Record: string(b.Conversation) + "/" + string(b.ID), Version: b.Version,
+	}
+}

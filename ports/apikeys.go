@@ -1,0 +1,38 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// APIKeys keeps API keys by their hash.
+type APIKeys interface {
+	// FindAPIKey returns the key with that hash and its tenant, in one round
+	// trip. CodeNotFound when there is none or its tenant is gone. Revoked and
+	// expired keys are found: the caller looks at their times.
+	FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyRecord, core.TenantRecord, error)
+
+	// APIKeys lists the tenant's keys by creation, those whose id is greater
+	// than after ("" to start), at most limit. Revoked and expired ones too.
+	APIKeys(ctx context.Context, tenant core.TenantID, after core.KeyID, limit int) ([]core.KeyRecord, error)
+
+	// CreateAPIKey adds a key. CodeQuotaExhausted (name "max_api_keys") when
+	// the tenant has core.MaxKeysPerTenant that are not revoked.
+	CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, key core.KeyRecord, event core.Event) (core.KeyRecord, error)
+
+	// RotateAPIKey adds the new key and sets the old one to expire at
+	// OldExpiresAt unless it expires earlier. It returns the new key.
+	// CodeNotFound when the old key does not exist, is revoked, or has expired
+	// at At. Any number of rotations of one key may be under way.
+	RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, r core.KeyRotation) (core.KeyRecord, error)
+
+	// RevokeAPIKey revokes a key from event.At on. CodeLastAdminKey when it is
+	// Permanent, has tenant:admin, and no other key of the tenant is so.
+	// Revoking a revoked key changes nothing and records nothing.
+	RevokeAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, id core.KeyID, event core.Event) error
+
+	// TouchAPIKeys notes last uses; an older one than is noted changes nothing.
+	// Keys that do not exist are passed over.
+	TouchAPIKeys(ctx context.Context, uses []core.KeyUse) error
+}
