@@ -41,9 +41,10 @@ func (k APIKey) Permanent() bool { return k.RevokedAt == nil && k.ExpiresAt == n
 // empty; it is in Sealed, under the deployment's key.
 type KeyRecord struct {
 	APIKey
-	Tenant TenantID
-	Hash   KeyHash
-	Sealed []byte
+	Tenant   TenantID
+	Hash     KeyHash
+	Sealed   []byte
+	Position int64 // the store's order of creation within the tenant; set by the store
 }
 
 // KeyRotation adds New and lets Old expire at OldExpiresAt, or earlier if it

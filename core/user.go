@@ -47,3 +47,9 @@ type Page struct {
 	After int64 // Position of the last item seen; 0 to start
 	Limit int   // at least 1
 }
+
+// List is a page of a list; Next is the cursor of the page after it, "" for the last.
+type List[T any] struct {
+	Items []T
+	Next  string
+}

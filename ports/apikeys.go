@@ -13,9 +13,8 @@ type APIKeys interface {
 	// expired keys are found: the caller looks at their times.
 	FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyRecord, core.TenantRecord, error)
 
-	// APIKeys lists the tenant's keys by creation, those whose id is greater
-	// than after ("" to start), at most limit. Revoked and expired ones too.
-	APIKeys(ctx context.Context, tenant core.TenantID, after core.KeyID, limit int) ([]core.KeyRecord, error)
+	// APIKeys lists the tenant's keys by Position, revoked and expired ones too.
+	APIKeys(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.KeyRecord, error)
 
 	// CreateAPIKey adds a key. CodeQuotaExhausted (name "max_api_keys") when
 	// the tenant has core.MaxKeysPerTenant that are not revoked.
