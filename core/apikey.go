@@ -63,3 +63,19 @@ type KeyUse struct {
 	Key    KeyID
 	At     time.Time
 }
+
+// NewKey is what a caller asks for when it makes an API key.
+type NewKey struct {
+	Name        string
+	Scopes      Scopes
+	Environment Environment // "" is live
+	ExpiresAt   *time.Time
+}
+
+// IssuedKey is an API key just made. Secret is the whole key; it is empty when
+// the key was made by an earlier run of the same operation, whose answer alone
+// had it.
+type IssuedKey struct {
+	APIKey
+	Secret string
+}

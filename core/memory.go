@@ -48,8 +48,9 @@ type Append struct {
 
 // Appended says where an append put its entries.
 type Appended struct {
-	First    int64 // number of the first; the others follow without gaps
-	Buffered int64 // in the buffer after the append
+	IDs      []InteractionID // of the entries, in order; of the first run's when the operation was run again
+	First    int64           // number of the first; the others follow without gaps
+	Buffered int64           // in the buffer after the append
 }
 
 // BlobKind says what a blob holds.
@@ -98,6 +99,14 @@ type Window struct {
 	After int64 // exclusive; 0 to start (from the end when Desc)
 	Desc  bool
 	Limit int // at least 1
+}
+
+// Holds reports whether an interaction's number is beyond After.
+func (w Window) Holds(number int64) bool {
+	if w.Desc {
+		return w.After == 0 || number < w.After
+	}
+	return number > w.After
 }
 
 // Stretch is a part of a conversation as stored, of one moment. Blobs and

@@ -35,13 +35,18 @@ func DefaultSettings() Settings {
 	}
 }
 
-// RetentionCutoff is the time before which accepted interactions are expired
-// at now; the zero time when nothing expires.
+// RetentionCutoff is the latest time of acceptance that is expired at now; the
+// zero time when nothing expires. What was accepted after it is kept.
 func (s Settings) RetentionCutoff(now time.Time) time.Time {
 	if s.RetentionDays <= 0 {
 		return time.Time{}
 	}
-	return now.Add(-time.Duration(s.RetentionDays) * 24 * time.Hour)
+	return now.Add(-s.Retention())
+}
+
+// Retention is how long interactions are kept; 0 is for ever.
+func (s Settings) Retention() time.Duration {
+	return time.Duration(s.RetentionDays) * 24 * time.Hour
 }
 
 // Tenant is a tenant as its callers see it.
