@@ -8,7 +8,8 @@ import (
 
 // WrappingKeys holds the keys that wrap data keys. Its answers to a wrapped
 // key that was cut, changed in any bit, or made for another tenant are all
-// the same: CodeKeyUnavailable.
+// the same: CodeKeyUnavailable. So is its answer to an id that is neither Valid
+// nor core.DeploymentTenant, from both methods that take one.
 type WrappingKeys interface {
 	// Provider names the provider; it is stored with each wrapped key.
 	Provider() string

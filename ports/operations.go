@@ -19,6 +19,11 @@ type Idempotency interface {
 	// Complete keeps the sealed response, if opID still holds the claim.
 	Complete(ctx context.Context, tenant core.TenantID, key [32]byte, opID string, response []byte) error
 
+	// Release ends the lease of a claim whose steps may or may not have
+	// happened, if opID still holds it. The next claim takes over: under the
+	// same OpID with the same fingerprint, under its own with another.
+	Release(ctx context.Context, tenant core.TenantID, key [32]byte, opID string) error
+
 	// Abandon forgets the claim, if opID still holds it.
 	Abandon(ctx context.Context, tenant core.TenantID, key [32]byte, opID string) error
 
