@@ -1,0 +1,98 @@
+# Raven's workshop: `make` says what there is. Go is all that is needed; the
+# other tools are built by it, into bin/tools.
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TESTFLAGS ?=
+FUZZTIME  ?= 30s
+LOCOMO    ?=
+VULNDB    ?=
+
+GOLANGCI    := bin/tools/golangci-lint-v2.15.0
+GOVULNCHECK := bin/tools/govulncheck-v1.9.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what there is.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Serve on http://localhost:3000 and walk through the main job.
+	./bin/raven demo
+
+.PHONY: run
+run: build ## Serve on http://localhost:3000.
+	./bin/raven serve
+
+# Without debug tables, paths and build ids, so that the same source gives the
+# same bytes everywhere.
+.PHONY: build
+build: ## Build ./bin/raven, static and reproducible.
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(VERSION)' -o bin/raven ./app/raven
+
+.PHONY: test
+test: ## Run all tests, with the race detector where there is a C compiler. TESTFLAGS=…
+	@if CGO_ENABLED=1 $(GO) test -race -run '^$$' errors >/dev/null 2>&1; then \
+		export CGO_ENABLED=1 race=-race; \
+	else \
+		echo 'no working C compiler: the tests run without the race detector'; \
+	fi; \
+	set -x; $(GO) test $$race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector, or fail where it cannot run.
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters of .golangci.yml.
+	$(GOLANGCI) run ./...
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## Look for known vulnerabilities in what is shipped. VULNDB=file:///… for another database
+	$(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) ./app/...
+
+.PHONY: recall
+recall: ## Measure recall through the HTTP API. LOCOMO=path of a locomo file
+	@test -n '$(LOCOMO)' || { echo 'usage: make recall LOCOMO=path/to/locomo.json' >&2; exit 2; }
+	$(GO) run ./test/recall -data '$(LOCOMO)'
+
+.PHONY: bench
+bench: ## Run all benchmarks. TESTFLAGS=…
+	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+.PHONY: load
+load: ## Measure requests a second and latencies of a server under load.
+	$(GO) run ./test/load
+
+# Each fuzz target has to be run on its own.
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for a while. FUZZTIME=30s
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
+		for name in $$($(GO) test -list '^Fuzz' "$$dir" | grep '^Fuzz'); do \
+			echo "== $$dir $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
+		done; \
+	done
+
+.PHONY: cover
+cover: ## Measure how much of the code the tests run.
+	@mkdir -p bin
+	$(GO) test -coverprofile bin/cover.out -coverpkg ./core/...,./adapters/...,./app/...,./config/... $(TESTFLAGS) ./...
+	$(GO) tool cover -func bin/cover.out | tail -n 1
+
+.PHONY: clean
+clean: ## Remove what was built. Data stays.
+	rm -rf bin
+
+.PHONY: ci
+ci: ## Run every check that a change must pass.
+	.ci/run
+
+bin/tools/golangci-lint-%:
+	GOBIN='$(CURDIR)/bin/tools' CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
+	mv bin/tools/golangci-lint $@
+
+bin/tools/govulncheck-%:
+	GOBIN='$(CURDIR)/bin/tools' CGO_ENABLED=0 $(GO) install golang.org/x/vuln/cmd/govulncheck@$*
+	mv bin/tools/govulncheck $@

@@ -1,0 +1,78 @@
+package fiberhttp
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/raven-memory/raven/core"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+func typeFor[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+// schemaName names a wire type's schema: userJSON is User, list[userJSON] is
+// UserList.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name, suffix := t.Name(), ""
+	if inner, ok := strings.CutPrefix(name, "list["); ok {
+		name = strings.TrimSuffix(inner[strings.LastIndexByte(inner, '.')+1:], "]")
+		suffix = "List"
+	}
+	if name = strings.TrimSuffix(name, "JSON"); name == "" {
+		name = hint
+	}
+	if name == "" {
+		return suffix
+	}
+	return strings.ToUpper(name[:1]) + name[1:] + suffix
+}
+
+// The wire types whose JSON their Go type does not show say it here.
+
+// Schema is that of the value, or null.
+func (o optional[T]) Schema(r huma.Registry) *huma.Schema {
+	s := *r.Schema(typeFor[T](), false, "")
+	s.Nullable = true
+	return &s
+}
+
+// Schema is any object.
+func (o object) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+// Schema is a time.
+func (i instant) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+}
+
+// Schema is a list of scopes; a preset's name may stand in its place in requests.
+func (s scopeSet) Schema(huma.Registry) *huma.Schema {
+	var names []any
+	for _, name := range core.ScopeNames() {
+		names = append(names, name)
+	}
+	list := &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: names}}
+	preset := &huma.Schema{Type: huma.TypeString, Enum: []any{"full_access", "read_only", "agent_only"}}
+	return &huma.Schema{OneOf: []*huma.Schema{list, preset}, Examples: []any{"agent_only"}}
+}
+
+// schemaOf registers a type and gives a reference to its schema.
+func schemaOf(r huma.Registry, t reflect.Type) *huma.Schema { return r.Schema(t, true, "") }
+
+// notNull takes back that lists may be null, which huma assumes; Raven's are not.
+func notNull(schemas map[string]*huma.Schema) {
+	for _, s := range schemas {
+		for _, p := range s.Properties {
+			if p.Type == huma.TypeArray {
+				p.Nullable = false
+			}
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+const (
+	entryColumns   = `b.interaction, b.number, b.id, b.sealed, b.accepted_at`
+	selectBuffered = `SELECT ` + entryColumns + ` FROM buffer b WHERE b.conversation = ? AND b.number > ? ORDER BY b.number LIMIT ?`
+
+	selectPlace = `SELECT c.id, u.id, c.closed_at IS NOT NULL, c.next_number, c.buffered,
+		c.oldest_at, c.buffer_since` + ofUser + ` AND c.conversation = ?`
+)
+
+func scanEntry(conversation core.ConversationID) func(scanner) (core.BufferEntry, error) {
+	return func(row scanner) (core.BufferEntry, error) {
+		e := core.BufferEntry{Conversation: conversation}
+		return e, row.Scan(&e.ID, &e.Number, &e.Position, &e.Sealed, at{&e.AcceptedAt})
+	}
+}
+
+// place is a conversation as the steps on its memory need it.
+type place struct {
+	conversation, user int64
+	closed             bool
+	next, buffered     int64
+	oldest, since      *time.Time // nil while nothing is buffered
+}
+
+func (t *txn) place(tenant core.TenantID, user core.UserID, conversation core.ConversationID) (p place, err error) {
+	return p, t.get(selectPlace, args{tenant, user, conversation},
+		&p.conversation, &p.user, &p.closed, &p.next, &p.buffered, maybeAt{&p.oldest}, maybeAt{&p.since})
+}
+
+// Append adds interactions to a buffer.
+func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a core.Append) (core.Appended, error) {
+	return step(ctx, s, tenant, op, func(t *txn) (core.Appended, error) {
+		p, err := t.place(tenant, a.User, a.Conversation)
+		if err != nil {
+			return core.Appended{}, err
+		}
+		if p.closed {
+			return core.Appended{}, core.NewError(core.CodeConversationClosed, "The conversation is closed.")
+		}
+		n := int64(len(a.Entries))
+		out := core.Appended{IDs: idsOf(a.Entries), First: p.next, Buffered: p.buffered + n}
+		if n == 0 {
+			return out, nil
+		}
+		if err := t.append(p, a); err != nil {
+			return out, err
+		}
+		if err := t.count(core.Usage{Interactions: n, Buffered: n}); err != nil {
+			return out, err
+		}
+		return out, t.change(p.user, core.Change{
+			Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next + n - 1,
+		})
+	})
+}
+
+func idsOf(entries []core.BufferEntry) []core.InteractionID {
+	ids := make([]core.InteractionID, 0, len(entries))
+	for _, e := range entries {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+func (t *txn) append(p place, a core.Append) error {
+	oldest := a.Entries[0].AcceptedAt
+	for i, e := range a.Entries {
+		if !e.ID.Valid() {
+			return core.NotFound()
+		}
+		err := t.exec(`INSERT INTO buffer (user, conversation, number, interaction, accepted_at, sealed) VALUES (?, ?, ?, ?, ?, ?)`,
+			p.user, p.conversation, p.next+int64(i), e.ID, ms(e.AcceptedAt), bytesOf(e.Sealed))
+		if err != nil {
+			return err
+		}
+		if e.AcceptedAt.Before(oldest) {
+			oldest = e.AcceptedAt
+		}
+	}
+	err := t.exec(`UPDATE conversations SET interactions = interactions + ?1, buffered = buffered + ?1,
+		next_number = next_number + ?1, appended_at = ?2 WHERE id = ?3`, len(a.Entries), ms(a.At), p.conversation)
+	if err != nil || p.since != nil && !oldest.Before(*p.oldest) && !a.At.Before(*p.since) {
+		return err
+	}
+	return t.exec(`UPDATE conversations SET oldest_at = min(coalesce(oldest_at, ?1), ?1),
+		buffer_since = min(coalesce(buffer_since, ?2), ?2) WHERE id = ?3`, ms(oldest), ms(a.At), p.conversation)
+}
+
+// Buffered returns the head of a buffer.
+func (s *Store) Buffered(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, limit int) ([]core.BufferEntry, error) {
+	return view(ctx, s, func(q session) ([]core.BufferEntry, error) {
+		var id int64
+		if err := q.get(selectConversationID, args{tenant, user, conversation}, &id); err != nil {
+			return nil, err
+		}
+		return list(q, scanEntry(conversation), selectBuffered, id, 0, max(limit, 0))
+	})
+}
+
+// CommitFlush puts blobs in the place of a buffer's head.
+func (s *Store) CommitFlush(ctx context.Context, tenant core.TenantID, op core.Op, f core.Flush) (left int64, err error) {
+	return step(ctx, s, tenant, op, func(t *txn) (int64, error) {
+		p, err := t.place(tenant, f.User, f.Conversation)
+		if err != nil {
+			return 0, err
+		}
+		n := int64(len(f.Head))
+		if err := t.takeHead(p, f); err != nil {
+			return 0, err
+		}
+		use := core.Usage{Buffered: -n, Blobs: int64(len(f.Blobs))}
+		for _, b := range f.Blobs {
+			b.User, b.Conversation = f.User, f.Conversation
+			if err := t.addBlob(p, b); err != nil {
+				return 0, err
+			}
+			use.BlobBytes += int64(len(b.Sealed))
+		}
+		if err := t.count(use); err != nil {
+			return 0, err
+		}
+		return p.buffered - n, t.record(f.Event)
+	})
+}
+
+// takeHead removes the buffer's first entries if they are those of the flush.
+func (t *txn) takeHead(p place, f core.Flush) error {
+	type entry struct {
+		id     core.InteractionID
+		number int64
+	}
+	scan := func(row scanner) (e entry, err error) { return e, row.Scan(&e.id, &e.number) }
+	head, err := list(t.session, scan, `SELECT interaction, number FROM buffer WHERE conversation = ? ORDER BY number LIMIT ?`,
+		p.conversation, len(f.Head))
+	if err != nil {
+		return err
+	}
+	if len(head) < len(f.Head) {
+		return versionConflict()
+	}
+	last := int64(0)
+	for i, e := range head {
+		if e.id != f.Head[i] {
+			return versionConflict()
+		}
+		last = e.number
+	}
+	if err := t.exec(`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, p.conversation, last); err != nil {
+		return err
+	}
+	return t.shrinkBuffer(p.conversation, int64(len(head)), 0, f.At)
+}
+
+// shrinkBuffer takes so many entries off the conversation's counts, when they
+// are gone from the buffer; those forgotten are not in a blob either.
+func (t *txn) shrinkBuffer(conversation, removed, forgotten int64, now time.Time) error {
+	return t.exec(`UPDATE conversations SET buffered = buffered - ?1, interactions = interactions - ?2,
+		oldest_at = (SELECT min(accepted_at) FROM buffer WHERE conversation = ?4),
+		buffer_since = CASE WHEN buffered > ?1 THEN min(appended_at, ?3) END WHERE id = ?4`,
+		removed, forgotten, ms(now), conversation)
+}
+
+func (t *txn) addBlob(p place, b core.BlobRecord) error {
+	if !b.ID.Valid() {
+		return core.NotFound()
+	}
+	numbers, interactions, err := encodeContents(b)
+	if err != nil {
+		return err
+	}
+	first, last := reach(b)
+	err = t.exec(`INSERT INTO blobs (tenant, user, conversation, blob, kind, first_number, last_number, numbers, interactions,
+		first_at, last_at, first_taken_at, last_taken_at, key_version, size, version, sealed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.tenant, p.user, p.conversation, b.ID, b.Kind, first, last, numbers, interactions,
+		ms(b.FirstAt), ms(b.LastAt), ms(b.FirstTakenAt), ms(b.LastTakenAt), b.KeyVersion, len(b.Sealed),
+		max(b.Version, 1), bytesOf(b.Sealed))
+	if err != nil {
+		return err
+	}
+	return t.change(p.user, core.Change{
+		Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
+	})
+}
+
+func encodeContents(b core.BlobRecord) (numbers, interactions string, err error) {
+	n, err := json.Marshal(b.Numbers)
+	if err != nil {
+		return "", "", err
+	}
+	i, err := json.Marshal(b.Interactions)
+	return string(n), string(i), err
+}
+
+// reach is the first and the last number in a blob.
+func reach(b core.BlobRecord) (first, last int64) {
+	if len(b.Numbers) == 0 {
+		return 0, 0
+	}
+	return b.Numbers[0], b.Numbers[len(b.Numbers)-1]
+}
+
+// IdleBuffers lists buffers that nothing came into for a while.
+func (s *Store) IdleBuffers(ctx context.Context, before time.Time, limit int) ([]core.BufferPlace, error) {
+	const place = `SELECT t.tenant, u.user, c.conversation FROM conversations c
+		CROSS JOIN users u ON u.id = c.user CROSS JOIN tenants t ON t.id = u.tenant WHERE t.deleted_at IS NULL `
+	const query = place + `AND c.closed_at IS NOT NULL AND c.buffer_since IS NOT NULL
+		UNION ALL ` + place + `AND c.closed_at IS NULL AND c.buffer_since < ?1 AND c.appended_at < ?1
+		LIMIT ?2`
+	scan := func(row scanner) (p core.BufferPlace, err error) {
+		return p, row.Scan(&p.Tenant, &p.User, &p.Conversation)
+	}
+	return look(ctx, s, func(q session) ([]core.BufferPlace, error) {
+		return list(q, scan, query, ms(before), max(limit, 0))
+	})
+}

@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+
+	driver "modernc.org/sqlite"
+)
+
+const (
+	busyTimeout    = 5000 // ms to wait for another program that has the database locked
+	writerCacheKiB = 32 << 10
+	readerCacheKiB = 8 << 10
+	logLimitBytes  = 64 << 20 // a log that grew beyond is cut to this when it starts anew
+)
+
+// fdatasync spares the commit a second write for the file's times, and is as
+// durable; it is a switch of the whole process. Where there is none, fsync stays.
+var useFdatasync = sync.OnceFunc(func() { driver.Fdatasync(true) }) //nolint:errcheck // see above
+
+// openWriter opens the one connection that writes.
+func (s *Store) openWriter(ctx context.Context, path string) (*sql.Conn, error) {
+	useFdatasync()
+	db, err := open(path, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {
+			"journal_mode(WAL)",
+			"synchronous(FULL)",
+			"secure_delete(ON)",
+			"foreign_keys(ON)",
+			"temp_store(MEMORY)",
+			"wal_autocheckpoint(0)", // the writer does it, see checkpoint.go
+			"journal_size_limit(" + strconv.Itoa(logLimitBytes) + ")",
+			"cache_size(-" + strconv.Itoa(writerCacheKiB) + ")",
+		},
+	}, 1)
+	if err != nil {
+		return nil, err
+	}
+	s.write = db
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	if mode != "wal" {
+		return nil, fmt.Errorf("sqlite: %s can't use a write-ahead log (journal mode %q); is its file system shared?", path, mode)
+	}
+	return conn, nil
+}
+
+// openReaders opens the pool that reads.
+func (s *Store) openReaders(ctx context.Context, path string, n int) error {
+	db, err := open(path, url.Values{
+		"_query_only": {"1"},
+		"_pragma": {
+			"temp_store(MEMORY)",
+			"wal_autocheckpoint(0)",
+			"cache_size(-" + strconv.Itoa(readerCacheKiB) + ")",
+		},
+	}, n)
+	if err != nil {
+		return err
+	}
+	s.read = db
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return nil
+}
+
+func open(path string, query url.Values, connections int) (*sql.DB, error) {
+	query.Set("_busy_timeout", strconv.Itoa(busyTimeout))
+	query.Set("_dqs", "0")
+	query.Set("_defensive", "1")
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	connector, err := driver.NewConnector(dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}

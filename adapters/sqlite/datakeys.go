@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/raven-memory/raven/core"
+)
+
+const selectDataKeys = `SELECT version, provider, wrapped, created_at FROM data_keys WHERE tenant = ? ORDER BY version`
+
+func scanDataKey(row scanner) (k core.WrappedKey, err error) {
+	return k, row.Scan(&k.Version, &k.Provider, &k.Wrapped, at{&k.CreatedAt})
+}
+
+func (t *txn) addDataKeys(keys []core.WrappedKey) error {
+	for _, k := range keys {
+		err := t.exec(`INSERT INTO data_keys (tenant, version, provider, wrapped, created_at) VALUES (?, ?, ?, ?, ?)`,
+			t.tenant, k.Version, k.Provider, bytesOf(k.Wrapped), ms(k.CreatedAt))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shredDataKeys overwrites the tenant's wrapped keys where they are, and has
+// the log cut after the commit.
+func (t *txn) shredDataKeys() error {
+	t.store.writer.shred = true
+	return t.exec(`UPDATE data_keys SET wrapped = zeroblob(length(wrapped)) WHERE tenant = ?`, t.tenant)
+}
+
+// DataKeys lists the tenant's wrapped keys.
+func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error) {
+	return view(ctx, s, func(q session) ([]core.WrappedKey, error) {
+		var id int64
+		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+			return nil, err
+		}
+		return list(q, scanDataKey, selectDataKeys, id)
+	})
+}
+
+// InitDeployment keeps d if there is none.
+func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Deployment, error) {
+	return step(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) (core.Deployment, error) {
+		kept, err := deployment(t.session)
+		if err == nil || !absent(err) {
+			return kept, err
+		}
+		err = t.exec(`INSERT INTO deployment (id, deployment, created_at) VALUES (1, ?, ?)`, d.ID, ms(d.CreatedAt))
+		if err != nil {
+			return kept, err
+		}
+		if err := t.addDataKeys(d.DataKeys); err != nil {
+			return kept, err
+		}
+		if err := t.addKeyChecks(d.KeyChecks); err != nil {
+			return kept, err
+		}
+		return deployment(t.session)
+	})
+}
+
+// Deployment returns the one there is.
+func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
+	return view(ctx, s, deployment)
+}
+
+// AddKeyChecks adds check values of keyring versions.
+func (s *Store) AddKeyChecks(ctx context.Context, checks map[uint32]string) error {
+	return act(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) error { return t.addKeyChecks(checks) })
+}
+
+func (t *txn) addKeyChecks(checks map[uint32]string) error {
+	for version, value := range checks {
+		err := t.exec(`INSERT INTO key_checks (version, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, version, value)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deployment(q session) (d core.Deployment, err error) {
+	err = q.get(`SELECT deployment, created_at FROM deployment WHERE id = 1`, nil, &d.ID, at{&d.CreatedAt})
+	if err != nil {
+		return d, err
+	}
+	if d.DataKeys, err = list(q, scanDataKey, selectDataKeys, 0); err != nil {
+		return d, err
+	}
+	type check struct {
+		version uint32
+		value   string
+	}
+	scan := func(row scanner) (c check, err error) { return c, row.Scan(&c.version, &c.value) }
+	d.KeyChecks = map[uint32]string{}
+	keep := func(c check) bool { d.KeyChecks[c.version] = c.value; return true }
+	return d, each(q, scan, keep, `SELECT version, value FROM key_checks ORDER BY version`)
+}

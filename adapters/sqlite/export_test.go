@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+)
+
+// Migrate is migrate on a database that is open.
+func Migrate(ctx context.Context, conn *sql.Conn, scripts []string) error {
+	return migrate(ctx, conn, scripts, "here")
+}
+
+// MaxBatch is how many steps share a transaction.
+const MaxBatch = maxBatch
+
+// Do runs statements as one step.
+func (s *Store) Do(ctx context.Context, queries ...string) error {
+	return s.do(ctx, func(q session) error {
+		for _, query := range queries {
+			if err := q.exec(query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DoFunc runs a function in place of a step, with a way to run statements.
+func (s *Store) DoFunc(ctx context.Context, run func(exec func(query string, values ...any) error) error) error {
+	return s.do(ctx, func(q session) error { return run(q.exec) })
+}
+
+// RefusedFunc is DoFunc whose error is committed.
+func (s *Store) RefusedFunc(ctx context.Context, err error, query string) error {
+	return s.do(ctx, func(q session) error { return errors.Join(q.exec(query), &refusal{err}) })
+}
+
+// Number reads one number.
+func (s *Store) Number(ctx context.Context, query string) (int64, error) {
+	return look(ctx, s, func(q session) (n int64, err error) { return n, q.get(query, nil, &n) })
+}
+
+// Hold keeps a read transaction open until release is called.
+func (s *Store) Hold(ctx context.Context) (release func() error, err error) {
+	tx, err := s.read.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var n int64
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM tenants`).Scan(&n)
+	return tx.Rollback, err
+}
+
+// Statements are all that the store has prepared, those of the writer first.
+func (s *Store) Statements(ctx context.Context) (write, read []string) {
+	s.do(ctx, func(session) error { //nolint:errcheck // it can't fail
+		write = slices.Sorted(maps.Keys(s.writer.statements))
+		return nil
+	})
+	s.statements.Range(func(query, _ any) bool {
+		read = append(read, query.(string))
+		return true
+	})
+	return write, read
+}
+
+// Explain gives the query plan of a statement, a line a step.
+func (s *Store) Explain(ctx context.Context, query string) (plan []string, err error) {
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	values := make([]any, 0, 20)
+	for range cap(values) {
+		values = append(values, nil)
+	}
+	rows, err := conn.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, values...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			return nil, err
+		}
+		plan = append(plan, detail)
+	}
+	return plan, rows.Err()
+}
+
+// Queued is how many steps wait for the writer.
+func (s *Store) Queued() int { return len(s.writer.queue) }
+
+// WriterNumber reads one number on the writer's connection; -1 if it can't.
+func (s *Store) WriterNumber(ctx context.Context, query string) (n int64) {
+	err := s.do(ctx, func(q session) error { return q.get(query, nil, &n) })
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// Text reads one text.
+func (s *Store) Text(ctx context.Context, query string) (string, error) {
+	return look(ctx, s, func(q session) (string, error) { return one(q, scanText[string], query) })
+}

@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// stored is a blob as it is before a step on it.
+type stored struct {
+	blob, conversation, user int64
+	place                    core.ConversationID
+	version, size            int64
+	interactions             []core.InteractionID
+}
+
+// stored finds a blob; CodeVersionConflict when it is not of that version.
+func (t *txn) stored(tenant core.TenantID, user core.UserID, id core.BlobID, ifVersion int64) (b stored, err error) {
+	err = t.get(`SELECT b.id, c.id, u.id, c.conversation, b.version, b.size, b.interactions
+		FROM tenants t JOIN users u ON u.tenant = t.id JOIN blobs b ON b.user = u.id JOIN conversations c ON c.id = b.conversation
+		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND b.blob = ?`, args{tenant, user, id},
+		&b.blob, &b.conversation, &b.user, &b.place, &b.version, &b.size, inJSON{&b.interactions})
+	if err == nil && b.version != ifVersion {
+		err = versionConflict()
+	}
+	return b, err
+}
+
+// forget takes interactions off the conversation's count and records that they
+// are gone. place is the id that callers know the conversation by.
+func (t *txn) forget(user, conversation int64, place core.ConversationID, gone []core.InteractionID) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	err := t.exec(`UPDATE conversations SET interactions = interactions - ? WHERE id = ?`, len(gone), conversation)
+	if err != nil {
+		return err
+	}
+	return t.change(user, core.Change{Kind: core.ChangeForgotten, Conversation: place, Interactions: gone})
+}
+
+// RewriteBlob replaces a blob.
+func (s *Store) RewriteBlob(ctx context.Context, tenant core.TenantID, op core.Op, r core.BlobRewrite) error {
+	return act(ctx, s, tenant, op, func(t *txn) error {
+		old, err := t.stored(tenant, r.New.User, r.New.ID, r.IfVersion)
+		if err != nil {
+			return err
+		}
+		if err := t.replaceBlob(old, r.New); err != nil {
+			return err
+		}
+		gone := slices.DeleteFunc(old.interactions, func(id core.InteractionID) bool {
+			return slices.Contains(r.New.Interactions, id)
+		})
+		err = t.count(core.Usage{Interactions: -int64(len(gone)), BlobBytes: int64(len(r.New.Sealed)) - old.size})
+		if err != nil {
+			return err
+		}
+		if err := t.forget(old.user, old.conversation, old.place, gone); err != nil {
+			return err
+		}
+		if r.Event == nil {
+			return nil
+		}
+		return t.record(*r.Event)
+	})
+}
+
+func (t *txn) replaceBlob(old stored, b core.BlobRecord) error {
+	numbers, interactions, err := encodeContents(b)
+	if err != nil {
+		return err
+	}
+	first, last := reach(b)
+	return t.exec(`UPDATE blobs SET first_number = ?, last_number = ?, numbers = ?, interactions = ?, first_at = ?,
+		last_at = ?, first_taken_at = ?, last_taken_at = ?, key_version = ?, size = ?, version = ?, sealed = ? WHERE id = ?`,
+		first, last, numbers, interactions, ms(b.FirstAt), ms(b.LastAt), ms(b.FirstTakenAt), ms(b.LastTakenAt),
+		b.KeyVersion, len(b.Sealed), old.version+1, bytesOf(b.Sealed), old.blob)
+}
+
+// DeleteBlob removes a blob.
+func (s *Store) DeleteBlob(ctx context.Context, tenant core.TenantID, op core.Op, d core.BlobDelete) error {
+	return act(ctx, s, tenant, op, func(t *txn) error {
+		old, err := t.stored(tenant, d.User, d.ID, d.IfVersion)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(`DELETE FROM blobs WHERE id = ?`, old.blob); err != nil {
+			return err
+		}
+		n := int64(len(old.interactions))
+		if err := t.count(core.Usage{Interactions: -n, Blobs: -1, BlobBytes: -old.size}); err != nil {
+			return err
+		}
+		if err := t.forget(old.user, old.conversation, old.place, old.interactions); err != nil {
+			return err
+		}
+		return t.record(withCounts(d.Event, core.EventData{"interactions": n}))
+	})
+}
+
+// DeleteBuffered removes entries from a buffer.
+func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op core.Op, d core.BufferDelete) (removed int64, err error) {
+	return step(ctx, s, tenant, op, func(t *txn) (int64, error) {
+		p, err := t.place(tenant, d.User, d.Conversation)
+		if err != nil {
+			return 0, err
+		}
+		ids, err := json.Marshal(d.IDs)
+		if err != nil {
+			return 0, err
+		}
+		gone, err := list(t.session, scanText[core.InteractionID], `DELETE FROM buffer WHERE conversation = ?
+			AND interaction IN (SELECT value FROM json_each(?)) RETURNING interaction`, p.conversation, string(ids))
+		if err != nil || len(gone) == 0 {
+			return 0, err
+		}
+		n := int64(len(gone))
+		if err := t.shrinkBuffer(p.conversation, n, 0, d.At); err != nil {
+			return 0, err
+		}
+		if err := t.count(core.Usage{Interactions: -n, Buffered: -n}); err != nil {
+			return 0, err
+		}
+		if err := t.forget(p.user, p.conversation, d.Conversation, gone); err != nil {
+			return 0, err
+		}
+		return n, t.record(withCounts(d.Event, core.EventData{"interactions": n}))
+	})
+}
+
+// ClearMemory removes all memory of a user.
+func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.Op, user core.UserID, event core.Event) error {
+	return act(ctx, s, tenant, op, func(t *txn) error {
+		var id int64
+		if err := t.get(selectUserID, args{tenant, user}, &id); err != nil {
+			return err
+		}
+		had, err := t.userHoldings(id)
+		if err != nil {
+			return err
+		}
+		had.Conversations = 0 // they stay
+		for _, remove := range []string{
+			`DELETE FROM buffer WHERE user = ?`,
+			`DELETE FROM blobs WHERE user = ?`,
+			`UPDATE conversations SET interactions = 0, buffered = 0, oldest_at = NULL, buffer_since = NULL
+				WHERE user = ? AND interactions > 0`,
+		} {
+			if err := t.exec(remove, id); err != nil {
+				return err
+			}
+		}
+		if err := t.count(negative(had)); err != nil {
+			return err
+		}
+		if err := t.change(id, core.Change{Kind: core.ChangeCleared}); err != nil {
+			return err
+		}
+		return t.record(withCounts(event, core.EventData{"interactions": had.Interactions, "blobs": had.Blobs}))
+	})
+}
+
+const selectExpired = `SELECT u.user, c.conversation, e.blob FROM (
+		SELECT * FROM (SELECT user, conversation, blob, first_taken_at AS since FROM blobs
+			WHERE tenant = ?1 AND first_taken_at < ?2 ORDER BY first_taken_at LIMIT ?3)
+		UNION ALL
+		SELECT * FROM (SELECT user, id, '', oldest_at FROM conversations
+			WHERE tenant = ?1 AND oldest_at < ?2 ORDER BY oldest_at LIMIT ?3)
+		ORDER BY since LIMIT ?3
+	) e CROSS JOIN users u ON u.id = e.user CROSS JOIN conversations c ON c.id = e.conversation
+	ORDER BY e.since`
+
+// Expired lists what holds something accepted before a time.
+func (s *Store) Expired(ctx context.Context, tenant core.TenantID, before time.Time, limit int) ([]core.ExpiredPlace, error) {
+	scan := func(row scanner) (p core.ExpiredPlace, err error) {
+		return p, row.Scan(&p.User, &p.Conversation, &p.Blob)
+	}
+	return view(ctx, s, func(q session) ([]core.ExpiredPlace, error) {
+		var id int64
+		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+			return nil, err
+		}
+		return list(q, scan, selectExpired, id, ms(before), max(limit, 0))
+	})
+}

@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// txn is the inside of a step: the writer's transaction, for one tenant.
+type txn struct {
+	session
+	store  *Store
+	tenant int64 // 0 for the deployment
+}
+
+// none is the outcome of a step that has none.
+type none struct{}
+
+// step runs one domain step of a tenant. Run again with the same op it gives
+// the outcome of the first run.
+func step[T any](ctx context.Context, s *Store, tenant core.TenantID, op core.Op, run func(*txn) (T, error)) (T, error) {
+	var outcome T
+	err := s.do(ctx, func(q session) error {
+		t := &txn{session: q, store: s}
+		if err := t.enter(tenant); err != nil {
+			return err
+		}
+		var err error
+		outcome, err = once(t, op, run)
+		return err
+	})
+	if err != nil {
+		var zero T // the step may still be at work on outcome
+		return zero, err
+	}
+	return outcome, nil
+}
+
+// act is a step without an outcome.
+func act(ctx context.Context, s *Store, tenant core.TenantID, op core.Op, run func(*txn) error) error {
+	_, err := step(ctx, s, tenant, op, func(t *txn) (none, error) { return none{}, run(t) })
+	return err
+}
+
+const selectTenantID = `SELECT id FROM tenants WHERE tenant = ? AND deleted_at IS NULL`
+
+// enter finds the tenant; absent when it does not exist or was deleted.
+func (t *txn) enter(tenant core.TenantID) error {
+	if tenant == core.DeploymentTenant {
+		return nil
+	}
+	return t.get(selectTenantID, args{tenant}, &t.tenant)
+}
+
+func once[T any](t *txn, op core.Op, run func(*txn) (T, error)) (outcome T, err error) {
+	if op.ID == "" {
+		return run(t)
+	}
+	scope := t.tenant
+	var kept []byte
+	err = t.get(`SELECT outcome FROM operations WHERE tenant = ? AND operation = ?`, args{scope, op.ID}, &kept)
+	if err == nil {
+		return outcome, json.Unmarshal(kept, &outcome)
+	}
+	if !absent(err) {
+		return outcome, err
+	}
+	if outcome, err = run(t); err != nil {
+		return outcome, err
+	}
+	if kept, err = json.Marshal(outcome); err != nil {
+		return outcome, err
+	}
+	return outcome, t.exec(`INSERT INTO operations (tenant, operation, outcome, until) VALUES (?, ?, ?, ?)`,
+		scope, op.ID, kept, ms(op.Until))
+}
+
+// record gives the events the tenant's next numbers and keeps them.
+func (t *txn) record(events ...core.Event) error {
+	for _, e := range events {
+		var seq int64
+		err := t.get(`UPDATE tenants SET last_seq = last_seq + 1 WHERE id = ? RETURNING last_seq`, args{t.tenant}, &seq)
+		if err != nil {
+			return err
+		}
+		data, err := encodeData(e.Data)
+		if err != nil {
+			return err
+		}
+		err = t.exec(`INSERT INTO events (tenant, seq, event, type, at, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			t.tenant, seq, e.ID, e.Type, ms(e.At), e.Actor.Key, data)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withCounts adds what only the store knows to an event's data.
+func withCounts(e core.Event, counts core.EventData) core.Event {
+	data := maps.Clone(e.Data)
+	if data == nil {
+		data = core.EventData{}
+	}
+	maps.Copy(data, counts)
+	e.Data = data
+	return e
+}
+
+// count adds to what the tenant uses; what went is negative.
+func (t *txn) count(d core.Usage) error {
+	return t.exec(`UPDATE tenants SET users = users + ?, conversations = conversations + ?,
+		interactions = interactions + ?, buffered = buffered + ?, blobs = blobs + ?, blob_bytes = blob_bytes + ?
+		WHERE id = ?`,
+		d.Users, d.Conversations, d.Interactions, d.Buffered, d.Blobs, d.BlobBytes, t.tenant)
+}
+
+// change numbers a change of the user's memory and keeps it. Old ones go when
+// twice as many are there as must be kept.
+func (t *txn) change(user int64, c core.Change) error {
+	var interactions any
+	if len(c.Interactions) > 0 {
+		list, err := json.Marshal(c.Interactions)
+		if err != nil {
+			return err
+		}
+		interactions = string(list)
+	}
+	var version int64
+	err := t.get(`INSERT INTO changes (user, version, kind, conversation, blob, first, last, interactions)
+		VALUES (?1, (SELECT coalesce(max(version), 0) + 1 FROM changes WHERE user = ?1), ?2, ?3, ?4, ?5, ?6, ?7)
+		RETURNING version`,
+		args{user, c.Kind, c.Conversation, c.Blob, c.First, c.Last, interactions}, &version)
+	if err != nil || version%core.MinChangesKept != 0 {
+		return err
+	}
+	return t.exec(`DELETE FROM changes WHERE user = ? AND version <= ?`, user, version-core.MinChangesKept)
+}
+
+func versionConflict() error {
+	return core.NewError(core.CodeVersionConflict, "It was changed in the meantime. Read it again and repeat the change.")
+}
+
+// exhausted refuses a creation; event is recorded unless it was since there was
+// last room.
+func (t *txn) exhausted(use core.QuotaUse, flagged bool, flag string, id int64, event core.Event) error {
+	refused := core.NewError(core.CodeQuotaExhausted, "The quota %s is used up: %d of %d.", use.Name, use.Used, use.Limit)
+	refused.Quota = &use
+	if flagged {
+		return refused
+	}
+	if err := t.exec(flag, id); err != nil {
+		return err
+	}
+	if err := t.record(event); err != nil {
+		return err
+	}
+	return &refusal{refused}
+}

@@ -1,0 +1,163 @@
+// Package sqlite is the embedded store: every store port of Raven in one SQLite
+// database, in one directory, of one process.
+//
+// Writes go through one goroutine with group commit: the steps that are waiting
+// share a transaction and its one fsync, each in a savepoint of its own. Reads
+// run beside it on a pool of read-only connections (write-ahead log). What a
+// step returned is on the disk (synchronous=FULL).
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/raven-memory/raven/ports"
+)
+
+// Options are the store's. The zero value is good.
+type Options struct {
+	// Readers is how many reads run at once; 0 for 8. Each has a page cache of
+	// up to 8 MiB.
+	Readers int
+}
+
+const defaultReaders = 8
+
+// Store is the embedded store. Safe for concurrent use.
+type Store struct {
+	lock    *os.File
+	write   *sql.DB
+	read    *sql.DB
+	writer  *writer
+	process []byte // names this run of the program in idempotency claims
+
+	statements sync.Map // of the read pool: query → *sql.Stmt
+
+	// life is held for reading by whatever uses the store, so that Close
+	// waits for it and nothing starts after.
+	life   sync.RWMutex
+	closed bool
+}
+
+var (
+	_ ports.Tenants       = (*Store)(nil)
+	_ ports.APIKeys       = (*Store)(nil)
+	_ ports.Users         = (*Store)(nil)
+	_ ports.Conversations = (*Store)(nil)
+	_ ports.Buffer        = (*Store)(nil)
+	_ ports.Memories      = (*Store)(nil)
+	_ ports.Forgetting    = (*Store)(nil)
+	_ ports.Changes       = (*Store)(nil)
+	_ ports.Idempotency   = (*Store)(nil)
+	_ ports.Outbox        = (*Store)(nil)
+	_ ports.DataKeys      = (*Store)(nil)
+	_ ports.Health        = (*Store)(nil)
+)
+
+// Open opens the store in dir, which is made if need be, and brings its schema
+// up to date. The directory and the files in it are made readable to their
+// owner only. It fails when dir is not this user's, when another process has
+// the store open, and when the schema is newer than this program knows. ctx
+// bounds the opening, not the store's life.
+func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	if err := prepareDir(dir); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{lock: lock, process: make([]byte, 16)}
+	rand.Read(s.process) //nolint:errcheck // never fails
+	if err := s.start(ctx, dir, opt); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, dir string, opt Options) error {
+	path := filepath.Join(dir, databaseFile)
+	if err := prepareFiles(path); err != nil {
+		return err
+	}
+	conn, err := s.openWriter(ctx, path)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, conn, migrations(), dir); err != nil {
+		return err
+	}
+	if opt.Readers <= 0 {
+		opt.Readers = defaultReaders
+	}
+	if err := s.openReaders(ctx, path, opt.Readers); err != nil {
+		return err
+	}
+	s.writer = newWriter(conn)
+	// Frames of the log may still hold what was shredded before a crash.
+	if err := s.writer.truncateLog(); err != nil {
+		return fmt.Errorf("sqlite: checkpoint of %s: %w", path, err)
+	}
+	go s.writer.loop()
+	return nil
+}
+
+// Close finishes the reads and steps that were begun or queued, moves the log
+// into the database and gives the directory free. Calls after it fail with
+// CodeUnavailable; closing again does nothing.
+func (s *Store) Close() error {
+	s.life.Lock()
+	if s.closed {
+		s.life.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.life.Unlock()
+	s.writer.stop()
+	return s.release()
+}
+
+// release closes what is open; readers first, because the log can be removed
+// only by the last connection.
+func (s *Store) release() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	errs = append(errs, s.lock.Close())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("sqlite: close: %w", err)
+	}
+	return nil
+}
+
+// Ping writes, commits and reads, so that it notices a full, read-only or
+// broken disk.
+func (s *Store) Ping(ctx context.Context) error {
+	err := s.do(ctx, func(q session) error {
+		return q.exec(`UPDATE health SET checks = checks + 1 WHERE id = 1`)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = look(ctx, s, func(q session) (checks int64, err error) {
+		return checks, q.get(`SELECT checks FROM health WHERE id = 1`, nil, &checks)
+	})
+	return err
+}

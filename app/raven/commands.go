@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/raven-memory/raven/app"
+	"github.com/raven-memory/raven/config"
+)
+
+// usageError is a call that was wrong, as opposed to work that failed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "raven",
+		Short:         "Raven is the memory platform for AI agents that you run on your own machines.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(serveCommand(), demoCommand(), configCommand(), versionCommand())
+	return root
+}
+
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see raven help", err)}
+		}
+		return nil
+	}
+}
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "serve", Short: "Serve the API until it is told to stop.", Args: usageArgs(cobra.NoArgs)}
+	load := configFlags(cmd.Flags(), true)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return app.Serve(cmd.Context(), cfg, app.NewLog(cfg.Log, os.Stderr))
+	}
+	return cmd
+}
+
+func demoCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve, walk through the main job over HTTP with a sample conversation, and keep serving.",
+		Args:  usageArgs(cobra.NoArgs),
+	}
+	load := configFlags(cmd.Flags(), true)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn) // the walk says what happens
+		return app.Demo(cmd.Context(), cfg, app.NewLog(cfg.Log, os.Stderr), os.Stdout)
+	}
+	return cmd
+}
+
+func configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print the effective configuration, secrets masked, and where each value comes from.",
+		Args:  usageArgs(cobra.NoArgs),
+	}
+	load := configFlags(cmd.Flags(), false)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return cfg.Print(cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version.",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "raven %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// configFlags gives a command --config and a flag for every key that is no
+// secret, and returns what loads the configuration once they are parsed.
+func configFlags(flags *pflag.FlagSet, serve bool) func() (config.Config, error) {
+	file := flags.String("config", "", "YAML file with the configuration")
+	values := map[string]*string{}
+	for _, k := range config.Table() {
+		if !k.Secret() {
+			values[k.Name] = flags.String(k.Name, k.Default, strings.ReplaceAll(k.Doc, "`", ""))
+		}
+	}
+	return func() (config.Config, error) {
+		set := map[string]string{}
+		flags.Visit(func(f *pflag.Flag) {
+			if v, ok := values[f.Name]; ok {
+				set[f.Name] = *v
+			}
+		})
+		cfg, err := config.Load(config.LoadOptions{File: *file, Env: os.Environ(), Flags: set, Serve: serve})
+		var wrong *config.Error
+		if errors.As(err, &wrong) {
+			return cfg, usageError{err}
+		}
+		return cfg, err
+	}
+}

@@ -1,0 +1,48 @@
+// Command raven is the server and its command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/raven-memory/raven/app"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+// The exit codes that scripts may rely on.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string) int {
+	app.Version = version
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "raven: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(os.Stderr, "raven: %v\n", err)
+		return exitFailed
+	}
+}

@@ -1,0 +1,162 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// Key describes one key of the configuration.
+type Key struct {
+	Name    string // "http.addr"
+	Default string // as text; "" for none
+	Doc     string // one sentence or a few
+	value
+}
+
+// Env is the variable that sets the key.
+func (k Key) Env() string { return envPrefix + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_")) }
+
+// Allowed says which values the key takes.
+func (k Key) Allowed() string { return k.allowed }
+
+// Secret reports whether the value is never shown. A secret is not taken from
+// a flag.
+func (k Key) Secret() bool { return k.secret }
+
+// Table lists every key, in the order of the reference.
+func Table() []Key { return new(Config).keys() }
+
+// keys is the table: the one place where keys, defaults, bounds and their
+// documentation stand, bound to the fields of c.
+func (c *Config) keys() []Key {
+	return append(c.serverKeys(), c.domainKeys()...)
+}
+
+func (c *Config) serverKeys() []Key {
+	return []Key{
+		{"http.addr", "127.0.0.1:3000",
+			"Where the API listens. Port 0 picks one; the chosen address is logged.",
+			address(&c.HTTP.Addr)},
+		{"http.tls.cert", "",
+			"PEM file of the certificate chain to serve TLS with; reloaded when it changes. Goes with `http.tls.key`.",
+			path(&c.HTTP.TLS.Cert, true)},
+		{"http.tls.key", "",
+			"PEM file of the certificate's key.",
+			path(&c.HTTP.TLS.Key, true)},
+		{"http.cors_origins", "",
+			"Web origins that browsers may call the API from. None: no CORS.",
+			origins(&c.HTTP.CORSOrigins)},
+		{"http.trusted_proxies", "",
+			"Proxies whose word on the client's address is taken. None: the peer is the client.",
+			networks(&c.HTTP.TrustedProxies)},
+		{"http.request_timeout", "10s",
+			"The longest a request may take; then it is answered 503 and stops working.",
+			duration(&c.HTTP.RequestTimeout, 100*time.Millisecond, 5*time.Minute)},
+		{"http.shutdown_timeout", "20s",
+			"How long a stop waits for requests under way.",
+			duration(&c.HTTP.ShutdownTimeout, time.Second, 10*time.Minute)},
+		{"admin.addr", "127.0.0.1:9090",
+			"Where the operator's listener is to be. This version opens none.",
+			address(&c.Admin.Addr)},
+		{"registration.mode", "",
+			"Who may register a tenant: everybody, who has `registration.token`, or nobody. " +
+				"Left out it is `open` when `http.addr` is on the loopback and there is no token; elsewhere a server refuses to start without it.",
+			orEmpty(&c.Registration.Mode, choice(&c.Registration.Mode,
+				[]RegistrationMode{RegistrationOpen, RegistrationToken, RegistrationClosed}))},
+		{"registration.token", "",
+			"What a registration shows as its bearer token in mode `token`.",
+			secret(&c.Registration.Token, "16 to 512 visible ASCII characters", isToken)},
+		{"data_dir", "./raven-data",
+			"Folder of the embedded store and of the platform keyring that is made at the first start. Created with mode 0700.",
+			path(&c.DataDir, false)},
+		{"store.backend", "embedded",
+			"Where state is kept: in `data_dir`.",
+			choice(&c.Store.Backend, []string{"embedded"}, "redis")},
+		{"audit.backend", "store",
+			"Where the audit log is kept: in the store.",
+			choice(&c.Audit.Backend, []string{"store"}, "postgres")},
+		{"keys.platform.provider", "local",
+			"Who holds the key that wraps data keys in encryption mode `platform`: a keyring of the operator's.",
+			choice(&c.Keys.Platform.Provider, []string{"local"}, "vault")},
+		{"keys.platform.keyring", "",
+			"The platform keyring itself. Every node on one store needs the same one.",
+			secret(&c.Keys.Platform.Keyring, "a keyring", isKeyring)},
+		{"keys.platform.keyring_file", "",
+			"File of the platform keyring. Left out, and without `keys.platform.keyring`, it is `" + keyringName + "` in `data_dir`. " +
+				"A server on the loopback makes the file when it is missing; any other refuses to start without a keyring.",
+			path(&c.Keys.Platform.KeyringFile, true)},
+		{"keys.tenant.provider", "none",
+			"Who holds a tenant's own key in encryption mode `tenant`. With `none` no tenant can choose that mode.",
+			choice(&c.Keys.Tenant.Provider, []string{"none"}, "vault")},
+		{"keys.cache_ttl", "60s",
+			"How long an unwrapped data key stays in memory, and so the longest that one which was taken away still works. 0: not at all.",
+			duration(&c.Keys.CacheTTL, 0, time.Hour)},
+	}
+}
+
+func (c *Config) domainKeys() []Key {
+	d, m := &c.Tenants.Defaults, &c.Tenants.Ceilings
+	return []Key{
+		{"limits.rate_per_minute", "6000",
+			"Requests a minute that a tenant may make, with a burst of one minute's worth, and the most that it may set for itself. 0: no limit.",
+			number(&c.Limits.RatePerMinute, 0, core.MaxRatePerMinute)},
+		{"limits.unauthenticated_per_minute", "6000",
+			"Requests a minute without a valid key that one client address may make. 0: no limit.",
+			number(&c.Limits.UnauthenticatedPerMinute, 0, core.MaxRatePerMinute)},
+		{"tenants.defaults.retention_days", "30",
+			"Days that a tenant's memory is kept when it chose nothing. 0: for ever.",
+			number(&d.RetentionDays, 0, core.MaxRetentionDays)},
+		{"tenants.defaults.max_users", "1000",
+			"Users of a tenant that chose nothing.",
+			number(&d.MaxUsers, 0, core.MaxQuota)},
+		{"tenants.defaults.max_conversations_per_user", "100",
+			"Conversations of each user of a tenant that chose nothing.",
+			number(&d.MaxConversationsPerUser, 0, core.MaxQuota)},
+		{"tenants.defaults.batch_size", "10",
+			"Interactions in a blob of a tenant that chose nothing.",
+			number(&d.BatchSize, core.MinBatchSize, core.MaxBatchSize)},
+		{"tenants.ceilings.retention_days", "0",
+			"The most a tenant may set; keeping for ever is then above it. 0: no ceiling.",
+			number(&m.RetentionDays, 0, core.MaxRetentionDays)},
+		{"tenants.ceilings.max_users", "1000000000",
+			"The most a tenant may set.",
+			number(&m.MaxUsers, 0, core.MaxQuota)},
+		{"tenants.ceilings.max_conversations_per_user", "1000000000",
+			"The most a tenant may set.",
+			number(&m.MaxConversationsPerUser, 0, core.MaxQuota)},
+		{"tenants.ceilings.batch_size", "500",
+			"The most a tenant may set.",
+			number(&m.BatchSize, core.MinBatchSize, core.MaxBatchSize)},
+		{"memory.idle_flush", "15m",
+			"How long a buffer takes nothing in before it is sealed, full or not.",
+			duration(&c.Memory.IdleFlush, time.Second, 24*time.Hour)},
+		{"memory.sweep_every", "1m",
+			"How often idle buffers and expired memory are looked for. What is expired is hidden at once, whatever this says.",
+			duration(&c.Memory.SweepEvery, time.Second, time.Hour)},
+		{"recall.max_bytes", "512MiB",
+			"Memory for search indexes; past it those longest unused are dropped and built anew when needed.",
+			size(&c.Recall.MaxBytes, 1<<20, 16<<40)},
+		{"embedder.provider", "none",
+			"Who computes vectors for search: nobody.",
+			choice(&c.Embedder.Provider, []string{"none"}, "openai")},
+		{"extractor.provider", "rules",
+			"Who finds facts in interactions. This version finds none, whatever this says.",
+			choice(&c.Extractor.Provider, []string{"none", "rules"}, "openai")},
+		{"log.level", "info",
+			"The least important lines to log.",
+			level(&c.Log.Level)},
+		{"log.format", LogJSON,
+			"How lines of the log look.",
+			choice(&c.Log.Format, []string{LogJSON, LogText})},
+	}
+}
+
+func isToken(text string) bool {
+	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
+	return len(text) >= 16 && len(text) <= 512 && strings.IndexFunc(text, func(r rune) bool { return !visible(r) }) < 0
+}
+
+// isKeyring leaves the form to who reads the keyring.
+func isKeyring(text string) bool { return len(text) <= maxSecretBytes }

@@ -1,0 +1,8 @@
+// Package recall finds what a user said. It keeps an index of each user's
+// interactions in memory, built from the store on first use and kept current
+// by the store's changes, and answers two questions of it: the interactions
+// that fit a query best, and a block of context for a prompt.
+//
+// Ranking uses no model. Its signals, one small function each, are in rank.go
+// and signals.go; every weight is a constant with its reason.
+package recall

@@ -1,0 +1,120 @@
+package recall
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// TypeInteraction is the Type of an item that is an interaction.
+const TypeInteraction = "interaction"
+
+// Query asks for the interactions that fit a text best. All its conditions
+// hold for every item that comes back.
+type Query struct {
+	Text         string
+	Limit        int        // at most core.MaxSearchLimit; core.DefaultSearchLimit for 0 and less
+	Since        *time.Time // by OccurredAt, inclusive
+	Until        *time.Time // by OccurredAt, exclusive
+	Conversation core.ConversationID
+	Roles        []core.Role // any of them; none for all
+	Types        []string    // any of them; none for all
+	Metadata     core.Metadata
+	Explain      bool // fill Breakdown
+}
+
+// Item is something that was recalled. Blob is "" while it is buffered. Score
+// compares items of one answer only; the better the higher, 0 for what was not
+// ranked.
+type Item struct {
+	Type         string
+	ID           core.InteractionID
+	Text         string
+	Role         core.Role
+	Name         string
+	Conversation core.ConversationID
+	Blob         core.BlobID
+	OccurredAt   time.Time
+	Score        float64
+	Breakdown    map[string]float64
+}
+
+// Search returns the interactions that fit best, best first; of equals, the
+// newest first. A text in which no word is known finds nothing, and so does
+// one of stop words alone: that is no error.
+//
+// It needs the scope memory:read. CodeNotFound when the user does not exist,
+// otherwise the errors of the ports.
+func (s *Service) Search(ctx context.Context, caller core.Caller, user core.UserID, q Query) ([]Item, error) {
+	if err := caller.Require(core.ScopeMemoryRead); err != nil {
+		return nil, err
+	}
+	items := []Item{}
+	err := s.read(ctx, caller.Tenant, user, func(x *index) {
+		f := filter{
+			since: q.Since, until: q.Until, conversation: q.Conversation, roles: q.Roles, metadata: q.Metadata,
+			cutoff: caller.Settings.RetentionCutoff(s.clock.Now()),
+		}
+		if len(q.Types) == 0 || slices.Contains(q.Types, TypeInteraction) {
+			items = x.search(q, f.compile())
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+func (x *index) search(q Query, pass func(*turn) bool) []Item {
+	limit := q.Limit
+	if limit <= 0 {
+		limit = core.DefaultSearchLimit
+	}
+	r := x.rank(q.Text)
+	defer r.release()
+	items := []Item{}
+	for _, slot := range r.best(min(limit, core.MaxSearchLimit), pass) {
+		item := x.turns[slot].item()
+		item.Score = r.score[slot]
+		if q.Explain {
+			item.Breakdown = r.explain(slot)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+func (t *turn) item() Item {
+	return Item{
+		Type: TypeInteraction, ID: t.id, Text: t.content, Role: t.role.Value(), Name: t.name.Value(),
+		Conversation: t.conversation.id, Blob: t.blob.Value(), OccurredAt: time.UnixMilli(t.occurredAt).UTC(),
+	}
+}
+
+// best returns the slots of the turns that pass with the highest scores above
+// 0, best first, at most limit.
+func (r *ranking) best(limit int, pass func(*turn) bool) []int32 {
+	top := make([]int32, 0, limit+1)
+	for slot := range r.score {
+		at := int32(slot) //nolint:gosec // slots are int32
+		if r.score[slot] <= 0 || len(top) == limit && r.compare(at, top[limit-1]) > 0 || !pass(&r.index.turns[slot]) {
+			continue
+		}
+		place, _ := slices.BinarySearchFunc(top, at, r.compare)
+		top = slices.Insert(top, place, at)
+		top = top[:min(len(top), limit)]
+	}
+	return top
+}
+
+// compare puts the better turn first: by score, then the newest, then by id.
+func (r *ranking) compare(a, b int32) int {
+	if r.score[a] != r.score[b] {
+		return cmp.Compare(r.score[b], r.score[a])
+	}
+	t, u := &r.index.turns[a], &r.index.turns[b]
+	return cmp.Or(cmp.Compare(u.occurredAt, t.occurredAt), cmp.Compare(u.id, t.id))
+}

@@ -1,0 +1,168 @@
+package recall_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/recall"
+)
+
+// better checks that of two turns alike but for one thing, that thing decides.
+func better(t *testing.T, w *world, query, first, second string) {
+	t.Helper()
+	items := w.search(recall.Query{Text: query, Limit: 50, Explain: true})
+	a, b := rankOf(items, first), rankOf(items, second)
+	if a < 0 || b >= 0 && b < a {
+		t.Errorf("%q: %q is at %d, %q at %d; want it before", query, first, a, second, b)
+		for _, item := range items {
+			t.Logf("%.3f %s: %s %v", item.Score, item.Name, item.Text, item.Breakdown)
+		}
+	}
+}
+
+// Hours between lines put them into sessions of their own.
+const day = 24 * time.Hour
+
+func TestRareWordsCountMoreThanFrequentOnes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "garden party garden"})
+	w.say("cnv_1", line{who: "Ann", text: "garden walk", after: day})
+	w.say("cnv_1", line{who: "Ann", text: "zeppelin walk", after: 2 * day})
+	w.say("cnv_1", line{who: "Ann", text: "garden tea", after: 3 * day})
+	better(t, w, "the garden zeppelin", "zeppelin walk", "garden walk")
+}
+
+func TestShorterTurnsSayTheSameWithMoreWeight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "cactus"})
+	w.say("cnv_1", line{who: "Ann", text: "cactus between lamps, chairs, tables, curtains, pictures, carpets", after: day})
+	better(t, w, "cactus", "cactus", "cactus between lamps, chairs, tables, curtains, pictures, carpets")
+}
+
+func TestFormsOfAWordAreFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1",
+		line{who: "Ann", text: "We painted fences"}, line{who: "Ann", text: "I went sailing"}, line{who: "Ann", text: "Ann's mother"})
+	for query, want := range map[string]string{
+		"paint fence": "We painted fences", "When did she go?": "I went sailing", "mothers": "Ann's mother",
+	} {
+		if got := w.search(recall.Query{Text: query}); len(got) == 0 || got[0].Text != want {
+			t.Errorf("%q finds %q; want %q first", query, texts(got), want)
+		}
+	}
+}
+
+func TestASessionAboutTheQueryLiftsItsTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	filler := []line{{who: "Ann", text: "lunch"}, {who: "Ann", text: "dinner"}, {who: "Ann", text: "breakfast"}, {who: "Ann", text: "supper"}}
+	about := append([]line{{who: "Ann", text: "the violin concert"}, {who: "Ann", text: "violin concert tickets"}}, filler...)
+	w.say("cnv_1", append(about, line{who: "Ann", text: "violin in session one"})...)
+	other := append([]line{{who: "Ann", text: "mountains", after: day}, {who: "Ann", text: "rivers"}}, filler...)
+	w.say("cnv_1", append(other, line{who: "Ann", text: "violin in session two"})...)
+	better(t, w, "violin concert", "violin in session one", "violin in session two")
+}
+
+func TestAPauseEndsASessionLikeANewConversation(t *testing.T) {
+	t.Parallel()
+	one, many := newWorld(t), newWorld(t)
+	for i, text := range []string{"violin lesson", "violin bow", "mountain hut", "mountain lake", "violin teacher"} {
+		l := line{who: "Ann", text: text, after: time.Duration(i) * 5 * time.Hour}
+		one.say("cnv_1", l)
+		many.say([]core.ConversationID{"cnv_1", "cnv_2", "cnv_3", "cnv_4", "cnv_5"}[i], l)
+	}
+	a := one.search(recall.Query{Text: "violin teacher"})
+	b := many.search(recall.Query{Text: "violin teacher"})
+	for i := range max(len(a), len(b)) {
+		if a[i].Text != b[i].Text || a[i].Score != b[i].Score {
+			t.Fatalf("one conversation: %v; five: %v", texts(a), texts(b))
+		}
+	}
+}
+
+func TestTurnsAroundAMatchRiseTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1",
+		line{who: "Ann", text: "one"}, line{who: "Ann", text: "two"}, line{who: "Ann", text: "three"}, line{who: "Ann", text: "four"},
+		line{who: "Ann", text: "an accordion"}, line{who: "Ann", text: "beside"})
+	better(t, w, "accordion", "beside", "three")
+	better(t, w, "accordion", "four", "two")
+}
+
+func TestWordsSpreadOverAWindowCountTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "accordion spread"}, line{who: "Ann", text: "festival"}, line{who: "Ann", text: "Lisbon"})
+	w.say("cnv_1", line{who: "Ann", text: "accordion alone", after: day}, line{who: "Ann", text: "spoon"}, line{who: "Ann", text: "fork"})
+	w.say("cnv_1", line{who: "Ann", text: "Lisbon tram", after: 2 * day})
+	w.say("cnv_1", line{who: "Ann", text: "festival tent", after: 3 * day})
+	better(t, w, "accordion festival Lisbon", "accordion spread", "accordion alone")
+}
+
+func TestTheAnswerToAMatchingQuestionRises(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "before"}, line{who: "Ann", text: "Which instrument, accordion?"}, line{who: "Ann", text: "Yes indeed"})
+	w.say("cnv_1", line{who: "Ann", text: "earlier", after: day}, line{who: "Ann", text: "Which instrument, accordion."}, line{who: "Ann", text: "Sure thing"})
+	better(t, w, "accordion instrument", "Yes indeed", "Sure thing")
+	better(t, w, "accordion instrument", "Which instrument, accordion.", "Which instrument, accordion?")
+}
+
+func TestTheNamedSpeakersOwnTurnsRise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Bob Miller", text: "our camping trip"})
+	w.say("cnv_1", line{who: "Ann", text: "our camping trip!", after: day})
+	better(t, w, "When did Ann go camping?", "our camping trip!", "our camping trip")
+	better(t, w, "When did Bob go camping?", "our camping trip", "our camping trip!")
+	better(t, w, "When did miller's camping start?", "our camping trip", "our camping trip!")
+}
+
+func TestTurnsOfTheTimeThatIsNamedRise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t) // testStart is 1 March 2024
+	w.say("cnv_1", line{who: "Ann", text: "camping in the woods"})
+	w.say("cnv_1", line{who: "Ann", text: "camping at the lake", after: 100 * day}) // 9 June
+	w.say("cnv_1", line{who: "Ann", text: "camping on an isle", after: 400 * day})  // 5 April 2025
+	better(t, w, "What about camping in March?", "camping in the woods", "camping at the lake")
+	better(t, w, "What about camping on 4 June 2024?", "camping at the lake", "camping on an isle")
+	better(t, w, "What about camping in 2025?", "camping on an isle", "camping in the woods")
+	better(t, w, "¿Y camping en junio?", "camping at the lake", "camping on an isle")
+}
+
+func TestAQueryIsReadInTheLanguagesOfTheMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ana", text: "Tengo dos gatos y un perro en la casa"})
+	w.say("cnv_1", line{who: "Ana", text: "The cats are in the house", after: day})
+	for _, query := range []string{"gato", "¿Dónde está el gato?", "gatos"} {
+		if got := w.search(recall.Query{Text: query}); len(got) == 0 || got[0].Text != "Tengo dos gatos y un perro en la casa" {
+			t.Errorf("%q finds %q", query, texts(got))
+		}
+	}
+}
+
+func TestBreakdownGivesTheScore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "Shall we go camping?"}, line{who: "Bob", text: "Camping in March, yes"}, line{who: "Ann", text: "Fine"})
+	items := w.search(recall.Query{Text: "When did Bob go camping in March?", Explain: true})
+	if len(items) != 3 {
+		t.Fatalf("found %q", texts(items))
+	}
+	for _, item := range items {
+		b := item.Breakdown
+		sum := (b["bm25"] + b["window"] + b["session"] + b["neighbours"]) * b["speaker"] * b["question"] * b["date"]
+		if d := sum - item.Score; d > 1e-9 || d < -1e-9 {
+			t.Errorf("%q: score %v, breakdown %v gives %v", item.Text, item.Score, b, sum)
+		}
+	}
+	if plain := w.search(recall.Query{Text: "camping"}); plain[0].Breakdown != nil {
+		t.Error("a breakdown that nobody asked for")
+	}
+}

@@ -1,0 +1,299 @@
+// Command load measures a server over loopback, each figure beside a bare
+// Fiber echo in the same run: requests a second, and the 50th and 99th
+// percentile of the time an answer takes, in a closed loop of so many
+// connections. Rounds are interleaved, and the median round is reported, because
+// a shared machine's speed changes from minute to minute.
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/raven-memory/raven/test/process"
+)
+
+type options struct {
+	connections int
+	seconds     int
+	rounds      int
+	history     int
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.connections, "connections", 32, "connections, each with one request under way")
+	flag.IntVar(&o.seconds, "seconds", 5, "length of a round")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the median is reported")
+	flag.IntVar(&o.history, "history", 1000, "interactions that the user has whose context is asked for")
+	echo := flag.Bool("echo", false, "serve the bare echo and nothing else")
+	flag.Parse()
+	err := func() error {
+		if *echo {
+			return serveEcho()
+		}
+		return run(o)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	dir, err := os.MkdirTemp("", "raven-load-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	binary, err := process.Build(dir)
+	if err != nil {
+		return err
+	}
+	server, err := process.Start(binary, dir+"/data", "RAVEN_LIMITS_RATE_PER_MINUTE=0", "RAVEN_LOG_LEVEL=warn")
+	if err != nil {
+		return err
+	}
+	defer server.Kill()
+	floor, stopFloor, err := startEcho()
+	if err != nil {
+		return err
+	}
+	defer stopFloor()
+	cases, err := prepare(server.URL, floor, o)
+	if err != nil {
+		return err
+	}
+	return report(o, cases)
+}
+
+// scenario is one kind of request.
+type scenario struct {
+	name    string
+	request func(worker, n int, r *fasthttp.Request)
+	status  int
+	rounds  []round
+}
+
+type round struct {
+	perSecond float64
+	p50, p99  time.Duration
+}
+
+func report(o options, cases []*scenario) error {
+	for i := range o.rounds + 1 { // the first warms up
+		for _, c := range cases {
+			r, err := c.measure(o)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			if i > 0 {
+				c.rounds = append(c.rounds, r)
+			}
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "%d connections, median of %d rounds of %d s\n", o.connections, o.rounds, o.seconds)
+	fmt.Fprintln(w, "request\tper second\tp50\tp99\tof the echo")
+	base := cases[0].median()
+	for _, c := range cases {
+		m := c.median()
+		fmt.Fprintf(w, "%s\t%.0f\t%v\t%v\t%.2f\n", c.name, m.perSecond, m.p50.Round(time.Microsecond), m.p99.Round(time.Microsecond), m.perSecond/base.perSecond)
+	}
+	return w.Flush()
+}
+
+func (c *scenario) median() round {
+	sorted := slices.SortedFunc(slices.Values(c.rounds), func(a, b round) int { return cmp.Compare(a.perSecond, b.perSecond) })
+	return sorted[len(sorted)/2]
+}
+
+// measure runs one round.
+func (c *scenario) measure(o options) (round, error) {
+	client := &fasthttp.Client{MaxConnsPerHost: o.connections, NoDefaultUserAgentHeader: true}
+	defer client.CloseIdleConnections()
+	var mu sync.Mutex
+	var all []time.Duration
+	var failed error
+	var wg sync.WaitGroup
+	start := time.Now()
+	end := start.Add(time.Duration(o.seconds) * time.Second)
+	for worker := range o.connections {
+		wg.Go(func() {
+			took, err := c.loop(client, worker, end)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+			failed = cmp.Or(failed, err)
+		})
+	}
+	wg.Wait()
+	if failed != nil {
+		return round{}, failed
+	}
+	slices.Sort(all)
+	return round{
+		perSecond: float64(len(all)) / time.Since(start).Seconds(),
+		p50:       all[len(all)/2],
+		p99:       all[len(all)*99/100],
+	}, nil
+}
+
+func (c *scenario) loop(client *fasthttp.Client, worker int, end time.Time) ([]time.Duration, error) {
+	var req fasthttp.Request
+	var res fasthttp.Response
+	var took []time.Duration
+	for n := 0; ; n++ {
+		start := time.Now()
+		if start.After(end) {
+			return took, nil
+		}
+		req.Reset()
+		c.request(worker, n, &req)
+		if err := client.Do(&req, &res); err != nil {
+			return nil, err
+		}
+		if res.StatusCode() != c.status {
+			return nil, fmt.Errorf("answered %d: %s", res.StatusCode(), res.Body())
+		}
+		took = append(took, time.Since(start))
+	}
+}
+
+// prepare fills a server and gives what to measure, the floor first.
+func prepare(url, floor string, o options) ([]*scenario, error) {
+	api := &api{url: url}
+	if err := api.fill(o); err != nil {
+		return nil, err
+	}
+	post := func(url string, body []byte, key string) func(int, int, *fasthttp.Request) {
+		return func(_, _ int, r *fasthttp.Request) { build(r, url, key, body) }
+	}
+	query := marshal(map[string]any{"query": "Which parcel went to the port of Antwerp?", "max_tokens": 1000})
+	answer, err := api.call("POST", "/users/ext:reader/context", query)
+	if err != nil {
+		return nil, err
+	}
+	one := func(worker, n int) []byte {
+		return marshal(map[string]any{"interactions": []any{map[string]any{
+			"role": "user", "content": fmt.Sprintf("Connection %d says for the time number %d that all is well on board.", worker, n),
+		}}})
+	}
+	return []*scenario{
+		{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1), "")},
+		{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer, "")},
+		{name: "ingest of 1 interaction", status: 201, request: func(worker, n int, r *fasthttp.Request) {
+			build(r, fmt.Sprintf("%s/api/v1/users/ext:w%d/conversations/ext:c/memory", url, worker), api.key, one(worker, n))
+		}},
+		{name: fmt.Sprintf("context, %d interactions, warm", o.history), status: 200, request: post(url+"/api/v1/users/ext:reader/context", query, api.key)},
+		{name: "a user, by id", status: 200, request: func(_, _ int, r *fasthttp.Request) {
+			build(r, url+"/api/v1/users/ext:reader", api.key, nil)
+			r.Header.SetMethod("GET")
+		}},
+	}, nil
+}
+
+func build(r *fasthttp.Request, url, key string, body []byte) {
+	r.SetRequestURI(url)
+	r.Header.SetMethod("POST")
+	r.Header.SetContentType("application/json")
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	r.SetBody(body)
+}
+
+// api makes what the requests need.
+type api struct {
+	url, key string
+}
+
+func (a *api) fill(o options) error {
+	var tenant struct {
+		APIKey struct{ Key string } `json:"api_key"`
+	}
+	raw, err := a.call("POST", "/tenants", marshal(map[string]any{"name": "load", "email": "load@example.com"}))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &tenant); err != nil {
+		return err
+	}
+	a.key = tenant.APIKey.Key
+	users := []string{"reader"}
+	for i := range o.connections {
+		users = append(users, fmt.Sprint("w", i))
+	}
+	for _, user := range users {
+		if _, err := a.call("PUT", "/users/ext:"+user, nil); err != nil {
+			return err
+		}
+		if _, err := a.call("POST", "/users/ext:"+user+"/conversations", marshal(map[string]any{"external_ref": "c"})); err != nil {
+			return err
+		}
+	}
+	ports := []string{"Antwerp", "Bergen", "Cadiz", "Durban", "Esbjerg"}
+	for n := 0; n < o.history; n += 100 {
+		var list []any
+		for i := range min(100, o.history-n) {
+			list = append(list, map[string]any{"role": "user", "content": fmt.Sprintf(
+				"Parcel %d left the port of %s on day %d with %d crates of instruments.", n+i, ports[(n+i)%5], (n+i)%365, (n+i)%17)})
+		}
+		if _, err := a.call("POST", "/users/ext:reader/conversations/ext:c/memory", marshal(map[string]any{"interactions": list})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *api) call(method, path string, body []byte) ([]byte, error) {
+	var req fasthttp.Request
+	var res fasthttp.Response
+	build(&req, a.url+"/api/v1"+path, a.key, body)
+	req.Header.SetMethod(method)
+	if err := fasthttp.Do(&req, &res); err != nil {
+		return nil, err
+	}
+	if res.StatusCode() >= 300 {
+		return nil, fmt.Errorf("%s %s: %d: %s", method, path, res.StatusCode(), res.Body())
+	}
+	return slices.Clone(res.Body()), nil
+}
+
+func marshal(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+// startEcho runs the floor as a process of its own, as the server is one.
+func startEcho() (url string, stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	return process.Floor(self, "-echo")
+}
+
+func serveEcho() error {
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Post("/", func(c *fiber.Ctx) error { return c.Send(c.Body()) })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("http://%s/\n", ln.Addr())
+	return app.Listener(ln)
+}

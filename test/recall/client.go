@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// maxInteractions is the most that one call of the API takes.
+const maxInteractions = 256
+
+// client speaks the HTTP API.
+type client struct {
+	base, key string
+	run       string // tells this run's users from an earlier one's
+	http      *http.Client
+}
+
+// newClient registers a tenant unless there is a key.
+func newClient(ctx context.Context, base, key string) (*client, error) {
+	c := &client{
+		base: base + "/api/v1", key: key, run: strconv.FormatInt(time.Now().UnixNano(), 36),
+		http: &http.Client{Timeout: time.Minute},
+	}
+	if key != "" {
+		return c, nil
+	}
+	request := map[string]any{
+		"name": "Recall", "email": "recall-" + c.run + "@example.com",
+		"settings": map[string]any{"max_users": 1000, "max_conversations_per_user": 1000},
+	}
+	var answer struct {
+		APIKey struct {
+			Key string `json:"key"`
+		} `json:"api_key"`
+	}
+	if err := c.post(ctx, "/tenants", request, &answer); err != nil {
+		return nil, err
+	}
+	c.key = answer.APIKey.Key
+	return c, nil
+}
+
+func (c *client) ingest(ctx context.Context, s sample) (string, map[string]string, error) {
+	var user struct{ ID string }
+	if err := c.post(ctx, "/users", map[string]any{"external_ref": s.ID + "-" + c.run}, &user); err != nil {
+		return "", nil, err
+	}
+	turns := map[string]string{}
+	for _, session := range s.Sessions {
+		var conversation struct{ ID string }
+		path := "/users/" + url.PathEscape(user.ID) + "/conversations"
+		if err := c.post(ctx, path, map[string]any{}, &conversation); err != nil {
+			return "", nil, err
+		}
+		path += "/" + url.PathEscape(conversation.ID) + "/memory"
+		for rest := session.Turns; len(rest) > 0; {
+			n := min(len(rest), maxInteractions)
+			if err := c.store(ctx, path, rest[:n], turns); err != nil {
+				return "", nil, err
+			}
+			rest = rest[n:]
+		}
+	}
+	return user.ID, turns, nil
+}
+
+// store sends turns in one call and notes their interactions' ids.
+func (c *client) store(ctx context.Context, path string, list []turn, turns map[string]string) error {
+	interactions := make([]map[string]any, len(list))
+	for i, t := range list {
+		interactions[i] = map[string]any{
+			"role": t.role, "name": t.Speaker, "content": t.content(), "occurred_at": t.at.Format(time.RFC3339),
+		}
+	}
+	var answer struct {
+		IDs []string `json:"interaction_ids"`
+	}
+	if err := c.post(ctx, path, map[string]any{"interactions": interactions}, &answer); err != nil {
+		return err
+	}
+	if len(answer.IDs) != len(list) {
+		return fmt.Errorf("POST %s took %d interactions and answered %d ids", path, len(list), len(answer.IDs))
+	}
+	for i, id := range answer.IDs {
+		turns[id] = list[i].ID
+	}
+	return nil
+}
+
+func (c *client) search(ctx context.Context, user, question string) ([]string, error) {
+	var answer struct {
+		Data []struct{ ID string }
+	}
+	path := "/users/" + url.PathEscape(user) + "/memory/search"
+	if err := c.post(ctx, path, map[string]any{"query": question, "limit": searchLimit}, &answer); err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(answer.Data))
+	for i := range answer.Data {
+		ids[i] = answer.Data[i].ID
+	}
+	return ids, nil
+}
+
+// post sends one request. When the rate limit refuses it, it waits as long as
+// the answer says and sends it again.
+func (c *client) post(ctx context.Context, path string, request, answer any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	for {
+		status, header, raw, err := c.send(ctx, path, body)
+		if err != nil {
+			return err
+		}
+		switch {
+		case status == http.StatusTooManyRequests:
+			seconds, err := strconv.Atoi(header.Get("Retry-After"))
+			if err != nil {
+				return fmt.Errorf("POST %s: 429 without a Retry-After: %w", path, err)
+			}
+			if err := wait(ctx, time.Duration(max(seconds, 1))*time.Second); err != nil {
+				return err
+			}
+		case status/100 == 2:
+			return json.Unmarshal(raw, answer)
+		default:
+			return fmt.Errorf("POST %s: %d: %s", path, status, raw)
+		}
+	}
+}
+
+func (c *client) send(ctx context.Context, path string, body []byte) (int, http.Header, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer answer.Body.Close() //nolint:errcheck // it was read to its end
+	raw, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, answer.Header, raw, err
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

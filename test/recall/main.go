@@ -1,0 +1,125 @@
+// Command recall measures how much of what a question needs the memory gives
+// back: evidence recall at 5, 10, 25 and 50 on LoCoMo (Maharana et al.,
+// "Evaluating Very Long-Term Conversational Memory of LLM Agents", ACL 2024).
+// No model judges anything, so whoever has the data gets the same figures.
+//
+// The data is not part of Raven: its licence, CC BY-NC 4.0, allows evaluation
+// only. It is published at github.com/snap-research/locomo; -data takes it in
+// the shape that dataset.go describes.
+//
+// Each sample is a user, each of its sessions a conversation, each turn an
+// interaction. By default everything goes through the HTTP API of a server
+// that is built and started for the run; -url and -key name one that runs, and
+// -offline asks the ranking itself, without a server.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// searchLimit is how deep the results are looked at.
+const searchLimit = 50
+
+// memory is what is measured.
+type memory interface {
+	// ingest stores a sample as one user and returns the turn (dia_id) of each
+	// interaction by the interaction's id.
+	ingest(ctx context.Context, s sample) (user string, turns map[string]string, err error)
+	// search returns the ids of the interactions that fit best, best first.
+	search(ctx context.Context, user, question string) ([]string, error)
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.data, "data", "", "the data set `file` (required)")
+	flag.StringVar(&o.url, "url", "", "base `address` of a running server; empty: build and start one")
+	flag.StringVar(&o.key, "key", "", "API `key` to use; empty: register a tenant")
+	flag.BoolVar(&o.oneConversation, "one-conversation", false, "put all sessions of a sample into one conversation")
+	flag.BoolVar(&o.offline, "offline", false, "ask the ranking itself, without a server")
+	flag.Parse()
+	if o.data == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "recall:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	data, url, key           string
+	oneConversation, offline bool
+}
+
+func run(ctx context.Context, o options) error {
+	samples, err := load(o.data, o.oneConversation)
+	if err != nil {
+		return err
+	}
+	m, stop, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	figures, err := measure(ctx, m, samples)
+	if err != nil {
+		return err
+	}
+	figures.print(os.Stdout)
+	return nil
+}
+
+// open connects to what is measured. stop ends what open started.
+func open(ctx context.Context, o options) (m memory, stop func(), err error) {
+	if o.offline {
+		return newOffline(), func() {}, nil
+	}
+	stop = func() {}
+	if o.url == "" {
+		if o.url, stop, err = startServer(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	client, err := newClient(ctx, o.url, o.key)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return client, stop, nil
+}
+
+// measure asks every question and counts the evidence among the results.
+func measure(ctx context.Context, m memory, samples []sample) (*figures, error) {
+	f := newFigures()
+	for _, s := range samples {
+		user, turns, err := m.ingest(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("ingesting %s: %w", s.ID, err)
+		}
+		for _, q := range s.Questions {
+			if !q.counts() {
+				continue
+			}
+			start := time.Now()
+			ids, err := m.search(ctx, user, q.Question)
+			if err != nil {
+				return nil, fmt.Errorf("searching %s: %w", s.ID, err)
+			}
+			found := make([]string, len(ids))
+			for i, id := range ids {
+				found[i] = turns[id]
+			}
+			f.add(q, found, time.Since(start))
+		}
+	}
+	return f, nil
+}
