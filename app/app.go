@@ -86,7 +86,7 @@ func (a *App) wire(ctx context.Context) error {
 	})
 	a.keys = keys.New(a.store, a.sealing, a.clock, rand.Reader, a.ids, a.cursors)
 	a.recall = recall.New(a.store, a.store, a.sealing, snowball.New(), a.clock, recall.Options{MaxBytes: a.cfg.Recall.MaxBytes})
-	held := memories{recall: a.recall, keys: a.sealing, purge: a.purge}
+	held := memories{keys: a.keys, sealing: a.sealing, recall: a.recall, purge: a.purge}
 	a.memory = memory.New(memory.Deps{
 		Store: a.store, Tenants: a.store, Seal: a.sealing, Index: held,
 		Clock: a.clock, IDs: a.ids, Cursors: a.cursors, Report: a.report,

@@ -50,11 +50,18 @@ type fullWorld struct {
 }
 
 type forgets struct {
+	keys    *keys.Service
 	sealing *sealing.Service
 	recall  *recall.Service
 }
 
-func (f forgets) Forget(tenant core.TenantID) { f.sealing.Forget(tenant); f.recall.Forget(tenant) }
+func (f forgets) Forget(tenant core.TenantID) {
+	f.keys.Forget(tenant)
+	f.sealing.Forget(tenant)
+	f.recall.Forget(tenant)
+}
+
+func (f forgets) ForgetSettings(tenant core.TenantID) { f.keys.Forget(tenant) }
 
 func (f forgets) ForgetUser(tenant core.TenantID, user core.UserID) {
 	f.recall.ForgetUser(tenant, user)
@@ -88,7 +95,7 @@ func newFullWorld(t *testing.T, cfg Config, quota quotas.Options) *fullWorld {
 		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
 	})
 	tenants := tenancy.New(tenancy.Deps{
-		Store: store, Seal: seal, Keys: apiKeys, Flush: memories, Forget: forgets{seal, recalls},
+		Store: store, Seal: seal, Keys: apiKeys, Flush: memories, Forget: forgets{apiKeys, seal, recalls},
 		Clock: clock, IDs: ids, Cursors: cursors,
 	}, tenancy.Options{
 		Defaults:  core.DefaultSettings(),
@@ -137,7 +144,9 @@ func (w *fullWorld) do(key, method, path, body string, headers ...string) reply 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return reply{resp.StatusCode, resp.Header, got}
+	r := reply{resp.StatusCode, resp.Header, got}
+	conforms(w.t, method, path, r)
+	return r
 }
 
 // must sends a request that has to be answered with the status, in JSON.

@@ -126,7 +126,8 @@ func (w *walker) send(method, path string, payload []byte) (object, error) {
 		return nil, fmt.Errorf("answered %s", res.Status)
 	}
 	var answer object
-	return answer, json.Unmarshal(raw, &answer)
+	err = json.Unmarshal(raw, &answer)
+	return answer, err
 }
 
 // text follows names into nested objects; "" where they do not lead to text.

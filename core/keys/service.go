@@ -24,6 +24,7 @@ type Service struct {
 	random  io.Reader
 	ids     *core.IDs
 	cursors *core.Cursors
+	cache   cache
 	uses    uses
 }
 
@@ -61,19 +62,35 @@ func (s *Service) Authenticate(ctx context.Context, token string) (core.Caller, 
 	if !wellFormed(token) {
 		return core.Caller{}, core.Unauthenticated("the API key is malformed")
 	}
-	key, tenant, err := s.store.FindAPIKey(ctx, hash(token))
+	found, err := s.lookUp(ctx, hash(token))
 	if core.Is(err, core.CodeNotFound) {
 		return core.Caller{}, core.Unauthenticated("the API key is unknown")
 	}
 	if err != nil {
 		return core.Caller{}, err
 	}
-	now := s.clock.Now()
+	key, tenant, now := found.key, found.tenant, s.clock.Now()
 	if !key.Live(now) {
 		return core.Caller{}, core.Unauthenticated("the API key " + string(key.ID) + " is revoked or expired")
 	}
 	s.uses.note(core.KeyUse{Tenant: tenant.ID, Key: key.ID, At: now})
 	return core.Caller{Tenant: tenant.ID, Settings: tenant.Settings, Key: key.ID, Scopes: key.Scopes}, nil
+}
+
+// lookUp finds a key in the cache or the store.
+func (s *Service) lookUp(ctx context.Context, hash core.KeyHash) (identity, error) {
+	now := s.clock.Now()
+	found, ok, changes := s.cache.get(hash, now)
+	if ok {
+		return found, nil
+	}
+	key, tenant, err := s.store.FindAPIKey(ctx, hash)
+	if err != nil {
+		return identity{}, err
+	}
+	found = identity{key: key, tenant: tenant, lookedUp: now}
+	s.cache.put(hash, found, changes)
+	return found, nil
 }
 
 // List pages through the tenant's keys by creation.
@@ -139,6 +156,7 @@ func (s *Service) Rotate(ctx context.Context, caller core.Caller, op core.Op, id
 	if err != nil {
 		return core.IssuedKey{}, err
 	}
+	defer s.cache.drop(caller.Tenant)
 	stored, err := s.store.RotateAPIKey(ctx, caller.Tenant, op, core.KeyRotation{
 		Old: id, OldExpiresAt: record.CreatedAt.Add(grace), At: record.CreatedAt, New: record,
 		Event: s.event(caller, core.EventKeyRotated, core.EventData{
@@ -154,6 +172,7 @@ func (s *Service) Rotate(ctx context.Context, caller core.Caller, op core.Op, id
 // Revoke ends a key at once. CodeLastAdminKey for the last one with
 // tenant:admin that does not expire; revoking a revoked key does nothing.
 func (s *Service) Revoke(ctx context.Context, caller core.Caller, op core.Op, id core.KeyID) error {
+	defer s.cache.drop(caller.Tenant) // before the answer, also to a step whose outcome is unknown
 	return s.store.RevokeAPIKey(ctx, caller.Tenant, op, id,
 		s.event(caller, core.EventKeyRevoked, core.EventData{"key_id": string(id)}))
 }

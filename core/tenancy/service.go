@@ -28,6 +28,7 @@ type flusher interface {
 // up to date.
 type forgetter interface {
 	Forget(tenant core.TenantID)
+	ForgetSettings(tenant core.TenantID)
 	ForgetUser(tenant core.TenantID, user core.UserID)
 	Follow(ctx context.Context, tenant core.TenantID, user core.UserID)
 }

@@ -157,6 +157,7 @@ func (s *Service) tryUpdateTenant(ctx context.Context, caller core.Caller, patch
 		return core.Tenant{}, err
 	}
 	settings.WebhookURL = ""
+	defer s.Forget.ForgetSettings(now.ID)
 	record, err := s.Store.UpdateTenant(ctx, now.ID, core.Op{}, core.TenantUpdate{
 		Profile: sealed, Settings: settings, IfVersion: now.Version, At: s.Clock.Now(),
 		Event: s.event(now.ID, caller.Actor(), core.EventSettingsUpdated, core.EventData{"version": now.Version + 1}),

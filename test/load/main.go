@@ -82,6 +82,7 @@ type scenario struct {
 	name    string
 	request func(worker, n int, r *fasthttp.Request)
 	status  int
+	floor   *scenario // what it is held against; nil for a floor itself
 	rounds  []round
 }
 
@@ -104,11 +105,13 @@ func report(o options, cases []*scenario) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "%d connections, median of %d rounds of %d s\n", o.connections, o.rounds, o.seconds)
-	fmt.Fprintln(w, "request\tper second\tp50\tp99\tof the echo")
-	base := cases[0].median()
+	fmt.Fprintln(w, "request\tper second\tp50\tp99\tof its echo")
 	for _, c := range cases {
-		m := c.median()
-		fmt.Fprintf(w, "%s\t%.0f\t%v\t%v\t%.2f\n", c.name, m.perSecond, m.p50.Round(time.Microsecond), m.p99.Round(time.Microsecond), m.perSecond/base.perSecond)
+		m, ratio := c.median(), "1"
+		if c.floor != nil {
+			ratio = fmt.Sprintf("%.2f", m.perSecond/c.floor.median().perSecond)
+		}
+		fmt.Fprintf(w, "%s\t%.0f\t%v\t%v\t%s\n", c.name, m.perSecond, m.p50.Round(time.Microsecond), m.p99.Round(time.Microsecond), ratio)
 	}
 	return w.Flush()
 }
@@ -189,14 +192,15 @@ func prepare(url, floor string, o options) ([]*scenario, error) {
 			"role": "user", "content": fmt.Sprintf("Connection %d says for the time number %d that all is well on board.", worker, n),
 		}}})
 	}
+	small := &scenario{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1), "")}
+	large := &scenario{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer, "")}
 	return []*scenario{
-		{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1), "")},
-		{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer, "")},
-		{name: "ingest of 1 interaction", status: 201, request: func(worker, n int, r *fasthttp.Request) {
+		small, large,
+		{name: "ingest of 1 interaction", status: 201, floor: small, request: func(worker, n int, r *fasthttp.Request) {
 			build(r, fmt.Sprintf("%s/api/v1/users/ext:w%d/conversations/ext:c/memory", url, worker), api.key, one(worker, n))
 		}},
-		{name: fmt.Sprintf("context, %d interactions, warm", o.history), status: 200, request: post(url+"/api/v1/users/ext:reader/context", query, api.key)},
-		{name: "a user, by id", status: 200, request: func(_, _ int, r *fasthttp.Request) {
+		{name: fmt.Sprintf("context, %d interactions, warm", o.history), status: 200, floor: large, request: post(url+"/api/v1/users/ext:reader/context", query, api.key)},
+		{name: "a user, by reference", status: 200, floor: small, request: func(_, _ int, r *fasthttp.Request) {
 			build(r, url+"/api/v1/users/ext:reader", api.key, nil)
 			r.Header.SetMethod("GET")
 		}},

@@ -92,9 +92,11 @@ func newWorld(t *testing.T) *world {
 type forgets struct{ w *world }
 
 func (f forgets) Forget(tenant core.TenantID) {
+	f.w.keys.Forget(tenant)
 	f.w.sealing.Forget(tenant)
 	f.w.recall.Forget(tenant)
 }
+func (f forgets) ForgetSettings(tenant core.TenantID) { f.w.keys.Forget(tenant) }
 func (f forgets) ForgetUser(tenant core.TenantID, user core.UserID) {
 	f.w.recall.ForgetUser(tenant, user)
 }
