@@ -67,7 +67,7 @@ func (c *Config) serverKeys() []Key {
 				[]RegistrationMode{RegistrationOpen, RegistrationToken, RegistrationClosed}))},
 		{"registration.token", "",
 			"What a registration shows as its bearer token in mode `token`.",
-			secret(&c.Registration.Token, "16 to 512 visible ASCII characters", isToken)},
+			secret(&c.Registration.Token, "8 to 200 visible ASCII characters", isToken)},
 		{"data_dir", "./raven-data",
 			"Folder of the embedded store and of the platform keyring that is made at the first start. Created with mode 0700.",
 			path(&c.DataDir, false)},
@@ -155,7 +155,7 @@ func (c *Config) domainKeys() []Key {
 
 func isToken(text string) bool {
 	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
-	return len(text) >= 16 && len(text) <= 512 && strings.IndexFunc(text, func(r rune) bool { return !visible(r) }) < 0
+	return len(text) >= 8 && len(text) <= 200 && strings.IndexFunc(text, func(r rune) bool { return !visible(r) }) < 0
 }
 
 // isKeyring leaves the form to who reads the keyring.

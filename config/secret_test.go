@@ -95,7 +95,7 @@ func TestASecretFileThatIsOpenToAllOrNoneIsRefused(t *testing.T) {
 		t.TempDir():                        "does not name a file",
 		filepath.Join(t.TempDir(), canary): "can't be read",
 		write(t, "token", strings.Repeat("x", 1<<17)): "larger than",
-		write(t, "token", "canary"):                   "16 to 512 visible",
+		write(t, "token", "canary"):                   "8 to 200 visible",
 	} {
 		list := refuse(t, config.LoadOptions{Env: []string{
 			"RAVEN_REGISTRATION_MODE=token", "RAVEN_REGISTRATION_TOKEN_FILE=" + path,

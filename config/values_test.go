@@ -44,8 +44,8 @@ func TestValuesWithinBoundsAreTakenAndOthersRefused(t *testing.T) {
 		},
 		"registration.mode": {[]string{"", "open", "token", "closed"}, []string{"Open", "none", " open"}},
 		"registration.token": {
-			[]string{"", strings.Repeat("x", 16), strings.Repeat("~", 512)},
-			[]string{strings.Repeat("x", 15), strings.Repeat("x", 513), "sixteen and more", "sixteen-und-mehr-ü", "********"},
+			[]string{"", strings.Repeat("x", 8), strings.Repeat("~", 200)},
+			[]string{strings.Repeat("x", 7), strings.Repeat("x", 201), "eight and more", "acht-und-mehr-ü", "********"},
 		},
 		"keys.platform.keyring":           {[]string{"", "1:abc", "1:abc\n2:def"}, []string{"\xff", "********", strings.Repeat("x", 64<<10+1)}},
 		"keys.cache_ttl":                  {[]string{"0", "0s", "1h", "60s"}, []string{"1h1s", "-1s", "60"}},

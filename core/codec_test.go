@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/raven-memory/raven/core"
 	"pgregory.net/rapid"
+
+	"github.com/raven-memory/raven/core"
 )
 
 func anyInteraction(t *rapid.T) core.Interaction {
@@ -35,7 +36,7 @@ func TestInteractionsComeBackAsTheyWereEncoded(t *testing.T) {
 		if err != nil || len(got) != len(list) || len(list) > 0 && !reflect.DeepEqual(got, list) {
 			t.Fatalf("got %+v, %v; want %+v", got, err, list)
 		}
-		for cut := range len(encoded) {
+		for cut := range encoded {
 			if _, err := core.DecodeInteractions(encoded[:cut]); !errors.Is(err, core.ErrMalformed) {
 				t.Fatalf("cut at %d of %d: %v", cut, len(encoded), err)
 			}

@@ -97,7 +97,7 @@ func (g *IDs) next() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var id [16]byte
-	ms := uint64(max(g.now().UnixMilli(), 0)) //nolint:gosec // not negative
+	ms := uint64(max(g.now().UnixMilli(), 0))
 	lastMS := binary.BigEndian.Uint64(g.last[:8]) >> 16
 	if ms > lastMS {
 		binary.BigEndian.PutUint64(id[:8], ms<<16)

@@ -2,7 +2,7 @@ package core
 
 import "time"
 
-// Suite names the construction that sealed a thing.
+// SuiteHKDFAESGCM names the construction that seals a thing.
 const SuiteHKDFAESGCM byte = 1
 
 // IndexKeyVersion is the data key that only ever makes keyed hashes for

@@ -54,7 +54,7 @@ func issuedAnswer(k core.IssuedKey) answer {
 
 func (s *Server) listKeys(r *request) (answer, error) {
 	cursor, _ := r.query.text("cursor")
-	page, err := s.Keys.List(r.ctx, r.caller, cursor, r.query.number("limit"))
+	page, err := s.Keys.List(r.ctx, r.caller, cursor, r.query.limit())
 	return answer{status: http.StatusOK, body: listOf(page, keyToJSON)}, err
 }
 

@@ -34,6 +34,7 @@ func (s *Server) admit(rt *route, r *request) error {
 		return nil
 	case accessRegistration:
 		return s.admitRegistration(r)
+	default:
 	}
 	if err := s.authenticate(r); err != nil {
 		return err

@@ -198,6 +198,7 @@ func shown(raw jsontext.Value) any {
 	switch raw.Kind() {
 	case 'n', '{', '[':
 		return nil
+	default:
 	}
 	if len(raw) > maxShownValue {
 		return nil

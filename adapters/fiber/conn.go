@@ -46,7 +46,7 @@ func (c *conn) Write(b []byte) (int, error) {
 func (c *conn) Close() error {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if c.linger && ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) //nolint:errcheck // the client's end, or we have waited enough
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 	}
 	return c.Conn.Close()
 }

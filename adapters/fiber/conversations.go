@@ -10,7 +10,7 @@ import (
 type newConversationJSON struct {
 	ExternalRef *string `json:"external_ref,omitzero" minLength:"1" maxLength:"256" example:"chat-1" doc:"Your own id of the conversation; unique among the user's."`
 	Title       *string `json:"title,omitzero" minLength:"1" maxLength:"200"`
-	Metadata    *object `json:"metadata,omitzero" doc:"Any JSON object of at most 16 KiB and 5 levels."`
+	Metadata    *object `json:"metadata,omitzero" nullable:"true" doc:"Any JSON object of at most 16 KiB and 5 levels."`
 }
 
 type conversationPatchJSON struct {
@@ -52,7 +52,9 @@ func (s *Server) createConversation(r *request, in newConversationJSON) (answer,
 	c, err := s.Tenancy.CreateConversation(r.ctx, r.caller, r.op, user, tenancy.NewConversation{
 		ExternalRef: in.ExternalRef, Title: in.Title, Metadata: objectBytes(in.Metadata),
 	})
-	return conversationAnswer(http.StatusCreated, c), err
+	a := conversationAnswer(http.StatusCreated, c)
+	a.location = users + "/" + string(c.User) + "/conversations/" + string(c.ID)
+	return a, err
 }
 
 func (s *Server) listConversations(r *request) (answer, error) {
@@ -61,7 +63,7 @@ func (s *Server) listConversations(r *request) (answer, error) {
 		return answer{}, err
 	}
 	cursor, _ := r.query.text("cursor")
-	page, err := s.Tenancy.Conversations(r.ctx, r.caller, user, cursor, r.query.number("limit"))
+	page, err := s.Tenancy.Conversations(r.ctx, r.caller, user, cursor, r.query.limit())
 	return answer{status: http.StatusOK, body: listOf(page, conversationToJSON)}, err
 }
 

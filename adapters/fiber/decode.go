@@ -50,7 +50,7 @@ func checkSyntax(body []byte) error {
 	in := jsontext.NewDecoder(bytes.NewBuffer(body))
 	err := in.SkipValue()
 	if err == nil {
-		if _, err = in.ReadToken(); err == io.EOF {
+		if _, err = in.ReadToken(); errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

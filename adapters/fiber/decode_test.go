@@ -257,12 +257,12 @@ func TestEmptyBodyIsAnEmptyObjectWhereAllIsOptional(t *testing.T) {
 
 func TestNullIsNoValueForWhatIsOptional(t *testing.T) {
 	t.Parallel()
-	in, err := decode[ingestJSON]([]byte(`{"interactions":[{"role":"tool","content":"\ud83d\ude00","name":null,"occurred_at":null,"metadata":null}],"context":null}`))
+	in, err := decode[ingestJSON]([]byte(`{"interactions":[{"role":"tool","content":"\ud83d\ude00","name":null,"occurred_at":null,"metadata":null}],"context":{"query":"x","include":null,"max_tokens":null,"since":null}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := in.Interactions[0]
-	if n.Content != "😀" || n.Name != nil || n.OccurredAt != nil || n.Metadata != nil || in.Context != nil {
+	if n.Content != "😀" || n.Name != nil || n.OccurredAt != nil || n.Metadata != nil || in.Context.Include != nil || in.Context.MaxTokens != nil {
 		t.Errorf("decoded %+v", in)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // exposed lists the headers that a browser lets a page of another origin read.
-const exposed = "ETag, Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
+const exposed = "ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 
 func (s *Server) commonHeaders(h *fasthttp.RequestCtx, requestID string) {
 	r := &h.Response.Header

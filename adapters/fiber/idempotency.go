@@ -42,10 +42,11 @@ func idempotencyKey(rt *route, r *request) (string, error) {
 
 // keptAnswer is an answer as it is remembered.
 type keptAnswer struct {
-	Status int    `json:"status"`
-	ETag   string `json:"etag,omitzero"`
-	Mime   string `json:"mime,omitzero"`
-	Body   []byte `json:"body,omitzero"`
+	Status   int    `json:"status"`
+	ETag     string `json:"etag,omitzero"`
+	Location string `json:"location,omitzero"`
+	Mime     string `json:"mime,omitzero"`
+	Body     []byte `json:"body,omitzero"`
 }
 
 // claim is one request's hold on its key.
@@ -71,6 +72,7 @@ func (s *Server) once(rt *route, r *request, key string, run func() (answer, err
 		return answer{}, core.NewError(core.CodeIdempotencyReused, "This Idempotency-Key was used with another body. A key stands for one request.")
 	case core.IdempotencyDone:
 		return s.replay(rt, r, c, state.Response, run)
+	default:
 	}
 	c.OpID = state.OpID
 	r.op = core.Op{ID: state.OpID, Until: c.Until}
@@ -103,7 +105,7 @@ func (s *Server) claim(rt *route, r *request, key string) claim {
 	c.IdempotencyClaim = core.IdempotencyClaim{
 		Key: digest(rt.method, path, key), Fingerprint: digest(string(query), string(r.body)),
 		OpID: s.IDs.Operation(), Now: now,
-		LeaseUntil: now.Add(core.IdempotencyLease), Until: now.Add(core.IdempotencyLife),
+		LeaseUntil: now.Add(max(core.IdempotencyLease, s.cfg.RequestTimeout+settleTime)), Until: now.Add(core.IdempotencyLife),
 	}
 	c.place.Record = string(c.tenant) + "/" + hex.EncodeToString(c.Key[:])
 	return c
@@ -134,7 +136,9 @@ func (s *Server) replay(rt *route, r *request, c claim, sealed []byte, run func(
 	if err := json.Unmarshal(plain, &kept); err != nil {
 		return answer{}, fmt.Errorf("reading a kept answer: %w", err)
 	}
-	return answer{status: kept.Status, etag: kept.ETag, mime: kept.Mime, raw: kept.Body, replayed: true}, nil
+	return answer{
+		status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body, replayed: true,
+	}, nil
 }
 
 // settle remembers the answer; or gives the key up, where nothing was done; or
@@ -184,7 +188,7 @@ func keep(rt *route, r *request, a answer, failed error) ([]byte, error) {
 		e := asError(failed)
 		return json.Marshal(keptAnswer{Status: statuses[e.Code], Mime: mimeProblem, Body: newProblem(e, r.x.id).encode()})
 	}
-	kept := keptAnswer{Status: a.status, ETag: a.etag}
+	kept := keptAnswer{Status: a.status, ETag: a.etag, Location: a.location}
 	body := a.body
 	if a.kept != nil {
 		body = a.kept
@@ -203,6 +207,6 @@ func keep(rt *route, r *request, a answer, failed error) ([]byte, error) {
 // for is done.
 func (s *Server) report(r *request, doing string, err error) {
 	if err != nil {
-		s.Log.Warn("failed "+doing, "request_id", r.x.id, "cause", err.Error())
+		s.Log.Warn("work beside an answer failed", "doing", doing, "request_id", r.x.id, "cause", err.Error())
 	}
 }

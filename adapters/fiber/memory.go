@@ -13,7 +13,7 @@ type newInteractionJSON struct {
 	Content    string   `json:"content" minLength:"1" example:"My daughter Ida starts school in August." doc:"What was said; 1 byte to 64 KiB."`
 	Name       *string  `json:"name,omitzero" minLength:"1" maxLength:"200" doc:"The speaker's name."`
 	OccurredAt *instant `json:"occurred_at,omitzero" nullable:"true" doc:"When it was said; null for now."`
-	Metadata   *object  `json:"metadata,omitzero" doc:"Any JSON object of at most 16 KiB and 5 levels."`
+	Metadata   *object  `json:"metadata,omitzero" nullable:"true" doc:"Any JSON object of at most 16 KiB and 5 levels."`
 }
 
 type ingestJSON struct {
@@ -143,7 +143,7 @@ func (s *Server) listInteractions(r *request) (answer, error) {
 	}
 	cursor, _ := r.query.text("cursor")
 	order, _ := r.query.text("order")
-	page, err := s.Memory.List(r.ctx, r.caller, user, conversation, cursor, r.query.number("limit"), order == "desc")
+	page, err := s.Memory.List(r.ctx, r.caller, user, conversation, cursor, r.query.limit(), order == "desc")
 	return answer{status: http.StatusOK, body: listOf(page, interactionToJSON)}, err
 }
 
@@ -165,7 +165,7 @@ func (s *Server) listBlobs(r *request) (answer, error) {
 		return answer{}, err
 	}
 	cursor, _ := r.query.text("cursor")
-	page, err := s.Memory.Blobs(r.ctx, r.caller, user, cursor, r.query.number("limit"))
+	page, err := s.Memory.Blobs(r.ctx, r.caller, user, cursor, r.query.limit())
 	return answer{status: http.StatusOK, body: listOf(page, blobToJSON)}, err
 }
 

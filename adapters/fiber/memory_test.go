@@ -127,9 +127,9 @@ func TestBadIngestsAreWholeRefusals(t *testing.T) {
 		said("ok", strings.Repeat("x", 64<<10+1)):                    "body.interactions[1].content",
 		`{"interactions":[{"role":"user","content":"x","name":""}]}`: "body.interactions[0].name",
 		`{"interactions":[{"role":"user","content":"x","metadata":{"a":{"b":{"c":{"d":{"e":{}}}}}}}]}`: "body.interactions[0].metadata",
-		`{"interactions":[` + one + `],"context":{"query":""}}`:                                  "body.context.query",
-		`{"interactions":[` + one + `],"context":{"query":"x","max_tokens":15}}`:                 "body.context.max_tokens",
-		`{"interactions":[` + one + `],"context":{"query":"x","include":["everything"]}}`:        "body.context.include[0]",
+		`{"interactions":[` + one + `],"context":{"query":""}}`:                                        "body.context.query",
+		`{"interactions":[` + one + `],"context":{"query":"x","max_tokens":15}}`:                       "body.context.max_tokens",
+		`{"interactions":[` + one + `],"context":{"query":"x","include":["everything"]}}`:              "body.context.include[0]",
 	} {
 		p := w.refuses(key, 422, "validation_failed", "POST", conversation+"/memory", body)
 		if text(p, "errors", 0, "location") != location {
@@ -246,4 +246,5 @@ func TestExportIsWholeAndSaysSo(t *testing.T) {
 	if r := w.do(key, "HEAD", "/api/v1/users/ext:u/export", ""); r.status != 200 || len(r.body) != 0 {
 		t.Errorf("HEAD = %d", r.status)
 	}
+	w.await(`"HEAD","route":"/api/v1/users/{user_id}/export"`)
 }

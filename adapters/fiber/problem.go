@@ -121,7 +121,7 @@ func (p problem) encode() []byte {
 	out, err := json.Marshal(p)
 	if err != nil { // a refused value that does not encode is left out
 		p.Errors = nil
-		out, _ = json.Marshal(p) //nolint:errcheck // nothing but text and numbers is left
+		out, _ = json.Marshal(p)
 	}
 	return out
 }
@@ -161,5 +161,6 @@ func problemHeaders(e *core.Error, set func(name, value string)) {
 		set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="`+e.Scope.String()+`"`)
 	case core.CodeRateLimited, core.CodeUnavailable, core.CodeKeyManagement, core.CodeIdempotencyRunning:
 		set("Retry-After", retryAfter(e.RetryAfter))
+	default:
 	}
 }

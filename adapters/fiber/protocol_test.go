@@ -94,7 +94,7 @@ func TestBodiesAboveTheLimitAre413AndTheAnswerArrives(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		if resp.StatusCode != 413 {
+		if resp.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("status = %d", resp.StatusCode)
 		}
 	}

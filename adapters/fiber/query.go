@@ -40,7 +40,7 @@ type queryValues struct {
 }
 
 func (q queryValues) text(name string) (string, bool) { v, ok := q.texts[name]; return v, ok }
-func (q queryValues) number(name string) int          { return int(q.numbers[name]) }
+func (q queryValues) limit() int                      { return int(q.numbers["limit"]) }
 
 // parseQuery reads a raw query by the route's parameters. A parameter that is
 // not one of them, comes twice or has a bad value fails with CodeValidation; an
@@ -98,7 +98,10 @@ func (p param) read(q *queryValues, values []string) string {
 	case !utf8.ValidString(values[0]) || strings.ContainsRune(values[0], 0):
 		return "must be UTF-8 without NUL"
 	}
-	value := values[0]
+	return p.take(q, values[0])
+}
+
+func (p param) take(q *queryValues, value string) string {
 	switch p.kind {
 	case paramNumber:
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -128,6 +131,7 @@ func (p param) setPreset(q *queryValues) {
 		q.numbers[p.name] = p.preset
 	case paramChoice:
 		q.texts[p.name] = p.choices[0]
+	default:
 	}
 }
 

@@ -16,7 +16,7 @@ type contextQueryJSON struct {
 	Since          *instant `json:"since,omitzero" nullable:"true" doc:"Only what occurred then or later."`
 	Until          *instant `json:"until,omitzero" nullable:"true" doc:"Only what occurred before."`
 	Include        []string `json:"include,omitzero" enum:"facts,episodes,recent" doc:"What to take in. Default all."`
-	Metadata       *object  `json:"metadata,omitzero" doc:"Only what has these members in its metadata."`
+	Metadata       *object  `json:"metadata,omitzero" nullable:"true" doc:"Only what has these members in its metadata."`
 }
 
 type contextJSON struct {
@@ -35,7 +35,7 @@ type searchJSON struct {
 	ConversationID *string  `json:"conversation_id,omitzero" doc:"Only that conversation, by id or ext:{external_ref}."`
 	Roles          []string `json:"roles,omitzero" enum:"user,assistant,system,tool" doc:"Only what one of these said. Default all."`
 	Types          []string `json:"types,omitzero" enum:"interaction,fact" doc:"Default all."`
-	Metadata       *object  `json:"metadata,omitzero" doc:"Only what has these members in its metadata."`
+	Metadata       *object  `json:"metadata,omitzero" nullable:"true" doc:"Only what has these members in its metadata."`
 	Explain        *bool    `json:"explain,omitzero" doc:"Adds score_breakdown to each item."`
 }
 

@@ -29,9 +29,10 @@ type request struct {
 
 // answer is what a handler gives back without an error.
 type answer struct {
-	status int
-	body   any // encoded as JSON; nil for no body
-	etag   string
+	status   int
+	body     any // encoded as JSON; nil for no body
+	etag     string
+	location string // of what was created
 
 	// kept is what is remembered for an Idempotency-Key in place of body, where
 	// body has something that must not be.
@@ -144,6 +145,9 @@ func (s *Server) reply(r *request, a answer) error {
 			h.SetStatusCode(fiber.StatusNotModified)
 			return nil
 		}
+	}
+	if a.location != "" {
+		h.Response.Header.Set(fiber.HeaderLocation, a.location)
 	}
 	if a.replayed {
 		h.Response.Header.Set("Idempotent-Replayed", "true")

@@ -1,6 +1,7 @@
 package fiberhttp
 
 import (
+	"net/http"
 	"reflect"
 
 	"github.com/raven-memory/raven/core"
@@ -75,8 +76,8 @@ func gives[T any](status int, about string) result {
 	return result{status: status, body: reflect.TypeFor[T](), about: about}
 }
 
-// empty describes a success without a body.
-func empty(status int, about string) result { return result{status: status, about: about} }
+// nothing describes a success without a body.
+func nothing(about string) result { return result{status: http.StatusNoContent, about: about} }
 
 // as says that the body is of another media type than JSON.
 func (r result) as(mime string) result { r.mime = mime; return r }

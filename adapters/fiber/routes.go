@@ -94,7 +94,7 @@ func keyRoutes() []route {
 			codes:   []core.Code{core.CodeQuotaExhausted}},
 		{method: http.MethodDelete, path: keys + "/{key_id}", name: "revokeKey", group: "API keys", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Revoke an API key", endpoint: asks((*Server).revokeKey),
-			answers: []result{empty(http.StatusNoContent, "It is refused from now on.")},
+			answers: []result{nothing("It is refused from now on.")},
 			codes:   []core.Code{core.CodeNotFound, core.CodeLastAdminKey}},
 		{method: http.MethodPost, path: keys + "/{key_id}/rotate", name: "rotateKey", group: "API keys", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Replace an API key", endpoint: takes((*Server).rotateKey),
@@ -114,7 +114,7 @@ func userRoutes() []route {
 			summary: "Get the user with a reference, or create it", endpoint: takes((*Server).ensureUser),
 			about:   "Safe under a race: any number of callers get the same user. The body is that of a new one; it does not change one that is there.",
 			answers: []result{gives[userJSON](http.StatusOK, "The user there is."), gives[userJSON](http.StatusCreated, "The user just created.")},
-			codes:   []core.Code{core.CodeQuotaExhausted}},
+			codes:   []core.Code{core.CodeNotFound, core.CodeQuotaExhausted}},
 		{method: http.MethodGet, path: users, name: "listUsers", group: "Users", access: accessKey, scopes: core.ScopeUsersRead,
 			summary: "List users, or find one by its reference", endpoint: asks((*Server).listUsers),
 			query:   append([]param{{name: "external_ref", kind: paramText, check: core.CheckExternalRef, doc: "Gives a list of the one user who has it, or of none."}}, paged...),
@@ -128,7 +128,7 @@ func userRoutes() []route {
 			codes:   []core.Code{core.CodeNotFound, core.CodeVersionConflict}},
 		{method: http.MethodDelete, path: user, name: "deleteUser", group: "Users", access: accessKey, scopes: core.ScopeUsersWrite,
 			summary: "Delete a user with all that is stored of it", endpoint: asks((*Server).deleteUser), versioned: true,
-			answers: []result{empty(http.StatusNoContent, "Every conversation, blob and buffer of the user is gone.")},
+			answers: []result{nothing("Every conversation, blob and buffer of the user is gone.")},
 			codes:   []core.Code{core.CodeNotFound}},
 		{method: http.MethodGet, path: user + "/export", name: "exportUser", group: "Users", access: accessKey, scopes: core.ScopeUsersRead | core.ScopeMemoryRead,
 			summary: "Export all that is held about a user", endpoint: asks((*Server).exportUser),
@@ -157,7 +157,7 @@ func conversationRoutes() []route {
 			codes:   []core.Code{core.CodeNotFound, core.CodeVersionConflict}},
 		{method: http.MethodDelete, path: conversation, name: "deleteConversation", group: "Conversations", access: accessKey, scopes: core.ScopeConversationsWrite,
 			summary: "Delete a conversation with its memory", endpoint: asks((*Server).deleteConversation), versioned: true,
-			answers: []result{empty(http.StatusNoContent, "It is gone.")}, codes: []core.Code{core.CodeNotFound}},
+			answers: []result{nothing("It is gone.")}, codes: []core.Code{core.CodeNotFound}},
 	}
 }
 
@@ -175,7 +175,7 @@ func memoryRoutes() []route {
 			codes:   []core.Code{core.CodeNotFound}},
 		{method: http.MethodDelete, path: conversation + "/memory/{interaction_id}", name: "deleteInteraction", group: "Memory", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "Forget one interaction", endpoint: asks((*Server).deleteInteraction),
-			answers: []result{empty(http.StatusNoContent, "It is gone from buffer, blob and index.")}, codes: []core.Code{core.CodeNotFound}},
+			answers: []result{nothing("It is gone from buffer, blob and index.")}, codes: []core.Code{core.CodeNotFound}},
 		{method: http.MethodPost, path: conversation + "/flush", name: "flush", group: "Memory", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "Seal what is buffered of a conversation", endpoint: takes((*Server).flush),
 			answers: []result{gives[flushedJSON](http.StatusOK, "The blobs that it made.")}, codes: []core.Code{core.CodeNotFound}},
@@ -187,10 +187,10 @@ func memoryRoutes() []route {
 			answers: []result{gives[openBlobJSON](http.StatusOK, "Its header and interactions.")}, codes: []core.Code{core.CodeNotFound}},
 		{method: http.MethodDelete, path: user + "/memory/{blob_id}", name: "deleteBlob", group: "Memory", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "Forget a blob", endpoint: asks((*Server).deleteBlob),
-			answers: []result{empty(http.StatusNoContent, "It and its interactions are gone.")}, codes: []core.Code{core.CodeNotFound}},
+			answers: []result{nothing("It and its interactions are gone.")}, codes: []core.Code{core.CodeNotFound}},
 		{method: http.MethodDelete, path: user + "/memory", name: "clearMemory", group: "Memory", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "Forget all that is stored of a user", endpoint: asks((*Server).clearMemory),
-			answers: []result{empty(http.StatusNoContent, "All memory is gone; the user and its conversations stay.")}, codes: []core.Code{core.CodeNotFound}},
+			answers: []result{nothing("All memory is gone; the user and its conversations stay.")}, codes: []core.Code{core.CodeNotFound}},
 	}
 }
 

@@ -2,6 +2,7 @@ package fiberhttp
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,13 +67,33 @@ func (s scopeSet) Schema(huma.Registry) *huma.Schema {
 // schemaOf registers a type and gives a reference to its schema.
 func schemaOf(r huma.Registry, t reflect.Type) *huma.Schema { return r.Schema(t, true, "") }
 
-// notNull takes back that lists may be null, which huma assumes; Raven's are not.
+// notNull takes back that lists may be null, which huma assumes; in Raven those
+// that may be left out are.
 func notNull(schemas map[string]*huma.Schema) {
 	for _, s := range schemas {
-		for _, p := range s.Properties {
+		for name, p := range s.Properties {
 			if p.Type == huma.TypeArray {
-				p.Nullable = false
+				p.Nullable = !slices.Contains(s.Required, name)
 			}
 		}
 	}
+}
+
+// TransformSchema adds the fields of the embedded header, which huma does not see.
+func (issuedKeyJSON) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	return withFieldsOf[apiKeyJSON](r, s)
+}
+
+// TransformSchema is as that of issuedKeyJSON.
+func (openBlobJSON) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	return withFieldsOf[blobJSON](r, s)
+}
+
+func withFieldsOf[T any](r huma.Registry, s *huma.Schema) *huma.Schema {
+	embedded := r.Schema(typeFor[T](), false, "")
+	for name, field := range embedded.Properties {
+		s.Properties[name] = field
+	}
+	s.Required = append(s.Required, embedded.Required...)
+	return s
 }

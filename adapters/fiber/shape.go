@@ -98,7 +98,8 @@ func (s *shape) oneOf(choices []string) *shape {
 	return &out
 }
 
-// shapeOfStruct takes a field as required unless its tag says omitzero.
+// shapeOfStruct takes a field as required unless its tag says omitzero; then it
+// may be null too.
 func shapeOfStruct(t reflect.Type) *shape {
 	s := &shape{kind: kindObject, fields: map[string]*shape{}, required: map[string]bool{}}
 	for i := range t.NumField() {
@@ -108,11 +109,13 @@ func shapeOfStruct(t reflect.Type) *shape {
 		if choices := tag.Get("enum"); choices != "" {
 			field = *field.oneOf(strings.Split(choices, ","))
 		}
-		s.fields[name] = &field
-		s.names = append(s.names, name)
-		if !strings.Contains(options, "omitzero") {
+		if strings.Contains(options, "omitzero") {
+			field.nullable = true
+		} else {
 			s.required[name] = true
 		}
+		s.fields[name] = &field
+		s.names = append(s.names, name)
 	}
 	return s
 }

@@ -30,7 +30,7 @@ func (s *Server) startStream(r *request, write func(ctx context.Context, send fu
 		defer cancel()
 		sent, err := sendLines(ctx, writer, write)
 		s.log(&done, fasthttp.StatusOK, sent, err)
-		_ = writer.CloseWithError(err) //nolint:errcheck // it never fails
+		_ = writer.CloseWithError(err)
 	}()
 }
 

@@ -248,7 +248,9 @@ func TestRateLimitIsPerTenantAndTellsItself(t *testing.T) {
 
 func TestGuessingKeysIsLimitedByAddress(t *testing.T) {
 	t.Parallel()
-	w := newFullWorld(t, Config{}, quotas.Options{Unauthenticated: 3})
+	w := newFullWorld(t, Config{}, quotas.Options{Unauthenticated: 4})
+	_, key := w.register("acme", "")
+	w.must(key, 200, "GET", "/api/v1/tenant", "")
 	for range 3 {
 		w.refuses("rk_live_x", 401, "unauthenticated", "GET", "/api/v1/tenant", "")
 	}
@@ -258,4 +260,16 @@ func TestGuessingKeysIsLimitedByAddress(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	w.refuses("", 429, "rate_limited", "POST", "/api/v1/tenants", "{}")
+	// No key of that address is looked up now, not even a good one.
+	w.refuses(key, 429, "rate_limited", "GET", "/api/v1/tenant", "")
+	w.clock.advance(time.Minute)
+	w.must(key, 200, "GET", "/api/v1/tenant", "")
+}
+
+func TestAKeyGivenTwiceIsNone(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	_, key := w.register("acme", "")
+	w.refuses(key, 401, "unauthenticated", "GET", "/api/v1/tenant", "", "Authorization", "Bearer "+key)
+	w.must("", 200, "GET", "/api/v1/tenant", "", "Authorization", "bEARER  "+key)
 }

@@ -11,13 +11,13 @@ import (
 type newUserJSON struct {
 	ExternalRef *string `json:"external_ref,omitzero" minLength:"1" maxLength:"256" example:"ada" doc:"Your own id of the user; unique among the tenant's."`
 	DisplayName *string `json:"display_name,omitzero" minLength:"1" maxLength:"200" example:"Ada"`
-	Metadata    *object `json:"metadata,omitzero" doc:"Any JSON object of at most 16 KiB and 5 levels."`
+	Metadata    *object `json:"metadata,omitzero" nullable:"true" doc:"Any JSON object of at most 16 KiB and 5 levels."`
 }
 
 // ensuredUserJSON is a new user whose reference is in the path.
 type ensuredUserJSON struct {
 	DisplayName *string `json:"display_name,omitzero" minLength:"1" maxLength:"200" example:"Ada"`
-	Metadata    *object `json:"metadata,omitzero" doc:"Any JSON object of at most 16 KiB and 5 levels."`
+	Metadata    *object `json:"metadata,omitzero" nullable:"true" doc:"Any JSON object of at most 16 KiB and 5 levels."`
 }
 
 type userPatchJSON struct {
@@ -49,7 +49,13 @@ func (s *Server) createUser(r *request, in newUserJSON) (answer, error) {
 	u, err := s.Tenancy.CreateUser(r.ctx, r.caller, r.op, tenancy.NewUser{
 		ExternalRef: in.ExternalRef, DisplayName: in.DisplayName, Metadata: objectBytes(in.Metadata),
 	})
-	return userAnswer(http.StatusCreated, u), err
+	return createdUser(u), err
+}
+
+func createdUser(u core.User) answer {
+	a := userAnswer(http.StatusCreated, u)
+	a.location = users + "/" + string(u.ID)
+	return a
 }
 
 func (s *Server) ensureUser(r *request, in ensuredUserJSON) (answer, error) {
@@ -65,7 +71,7 @@ func (s *Server) ensureUser(r *request, in ensuredUserJSON) (answer, error) {
 		ExternalRef: &ref, DisplayName: in.DisplayName, Metadata: objectBytes(in.Metadata),
 	})
 	if created {
-		return userAnswer(http.StatusCreated, u), err
+		return createdUser(u), err
 	}
 	return userAnswer(http.StatusOK, u), err
 }
@@ -75,7 +81,7 @@ func (s *Server) listUsers(r *request) (answer, error) {
 		return s.findUser(r, ref)
 	}
 	cursor, _ := r.query.text("cursor")
-	page, err := s.Tenancy.Users(r.ctx, r.caller, cursor, r.query.number("limit"))
+	page, err := s.Tenancy.Users(r.ctx, r.caller, cursor, r.query.limit())
 	return answer{status: http.StatusOK, body: listOf(page, userToJSON)}, err
 }
 

@@ -1,6 +1,7 @@
 package fiberhttp
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"strings"
@@ -24,6 +25,9 @@ func TestUsersAreCreatedFoundChangedAndDeleted(t *testing.T) {
 	p := w.refuses(key, 409, "external_ref_taken", "POST", "/api/v1/users", `{"external_ref":"ada"}`)
 	if p["existing_id"] != id {
 		t.Errorf("existing_id = %v, want %s", p["existing_id"], id)
+	}
+	if r := w.do(key, "PUT", "/api/v1/users/ext:bea", ""); r.header.Get("Location") != "/api/v1/users/"+text(r.json(t), "id") {
+		t.Errorf("Location = %q of %s", r.header.Get("Location"), r.body)
 	}
 	bare := w.must(key, 201, "POST", "/api/v1/users", "")
 	if bare["external_ref"] != nil || bare["display_name"] != nil || toJSON(bare["metadata"]) != "{}" {
@@ -64,7 +68,7 @@ func TestBadValuesOfUsersAreRefusedByPlace(t *testing.T) {
 		`{"external_ref":"a\tb"}`:                                                              "body.external_ref",
 		`{"display_name":""}`:                                                                  "body.display_name",
 		`{"display_name":"` + strings.Repeat("x", 201) + `"}`:                                  "body.display_name",
-		`{"metadata":{"a":{"b":{"c":{"d":{"e":{}}}}}}}`:                                         "body.metadata",
+		`{"metadata":{"a":{"b":{"c":{"d":{"e":{}}}}}}}`:                                        "body.metadata",
 		`{"metadata":{"a":"` + strings.Repeat("x", 16<<10) + `"}}`:                             "body.metadata",
 		`{"metadata":{"a":"\u0000"}}`:                                                          "body.metadata",
 		`{"metadata":{"\u0000":1}}`:                                                            "body.metadata",
@@ -173,7 +177,7 @@ func TestForeignThingsAreAnsweredLikeAbsentOnes(t *testing.T) {
 		foreign := w.do(mine, tt.method, "/api/v1"+tt.foreign, tt.body, "X-Request-Id", "same")
 		missing := w.do(mine, tt.method, "/api/v1"+tt.absent, strings.ReplaceAll(tt.body, conversation, "cnv_"+absent), "X-Request-Id", "same")
 		expectProblem(t, foreign, 404, "not_found")
-		if string(foreign.body) != string(missing.body) || missing.status != 404 {
+		if !bytes.Equal(foreign.body, missing.body) || missing.status != 404 {
 			t.Errorf("%s %s:\n%s\n%s", tt.method, tt.foreign, foreign.body, missing.body)
 		}
 	}

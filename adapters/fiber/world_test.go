@@ -62,7 +62,7 @@ func bareWorld(t *testing.T, cfg Config, checks ...Check) *world {
 	}, Deps{Clock: clock, IDs: ids, Checks: checks})
 }
 
-func serve(t *testing.T, cfg Config, services Services, deps Deps) *world {
+func serve(t *testing.T, cfg Config, services Services, deps Deps, more ...route) *world {
 	t.Helper()
 	w := &world{t: t, logs: &logs{}}
 	deps.Log = slog.New(slog.NewJSONHandler(w.logs, nil))
@@ -70,6 +70,10 @@ func serve(t *testing.T, cfg Config, services Services, deps Deps) *world {
 	if w.server, err = New(cfg, services, deps); err != nil {
 		t.Fatal(err)
 	}
+	for i := range more {
+		w.server.addRoute(&more[i])
+	}
+	w.server.app.Handler() // lets Fiber see them
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -49,10 +49,17 @@ func TestFullBucketsAreNotKept(t *testing.T) {
 func TestMostIndebtedBucketsStay(t *testing.T) {
 	t.Parallel()
 	l := memlimit.New(3)
-	for _, key := range []string{"a", "b"} {
-		if !take(t, l, 0, key, 10) {
-			t.Fatalf("%s was refused at first", key)
+	for _, cost := range []int64{1, 9} {
+		for _, key := range []string{"a", "b"} {
+			if !take(t, l, 0, key, cost) {
+				t.Fatalf("%s was refused at first", key)
+			}
 		}
+		take(t, l, 0, "between", 2)
+	}
+	take(t, l, 0, "c", 9) // in the place of the one between
+	if take(t, l, 0, "c", 2) {
+		t.Fatal("one was let in again, because it was the last to come")
 	}
 	for i := range 100 {
 		take(t, l, 0, strconv.Itoa(i), 1)

@@ -16,8 +16,8 @@ const (
 	selectKeys = `SELECT ` + keyColumns + ` FROM api_keys k WHERE k.tenant = ? AND k.id > ? ORDER BY k.id LIMIT ?`
 )
 
-// keyDest are the places of keyColumns.
-func keyDest(r *core.KeyRecord) []any {
+// keyFields are the places of keyColumns.
+func keyFields(r *core.KeyRecord) []any {
 	return []any{
 		&r.ID, &r.Position, keyHash{&r.Hash}, &r.Prefix, &r.Scopes, &r.Environment, &r.Sealed,
 		at{&r.CreatedAt}, maybeAt{&r.LastUsedAt}, maybeAt{&r.ExpiresAt}, maybeAt{&r.RevokedAt},
@@ -37,10 +37,10 @@ func (k keyHash) Scan(value any) error {
 	return nil
 }
 
-func scanKey(tenant core.TenantID) func(scanner) (core.KeyRecord, error) {
-	return func(row scanner) (core.KeyRecord, error) {
-		r := core.KeyRecord{Tenant: tenant}
-		return r, row.Scan(keyDest(&r)...)
+func keyOf(tenant core.TenantID) fields[core.KeyRecord] {
+	return func(r *core.KeyRecord) []any {
+		r.Tenant = tenant
+		return keyFields(r)
 	}
 }
 
@@ -50,22 +50,20 @@ func (s *Store) FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyReco
 		key    core.KeyRecord
 		tenant core.TenantRecord
 	}
-	f, err := look(ctx, s, func(q session) (f found, err error) {
-		err = q.get(selectKeyByHash, args{hash[:]}, append(keyDest(&f.key), tenantDest(&f.tenant)...)...)
-		f.key.Tenant = f.tenant.ID
-		return f, err
-	})
+	both := func(f *found) []any { return append(keyFields(&f.key), tenantFields(&f.tenant)...) }
+	f, err := look(ctx, s, func(q session) (found, error) { return one(q, both, selectKeyByHash, hash[:]) })
+	f.key.Tenant = f.tenant.ID
 	return f.key, f.tenant, err
 }
 
 // APIKeys lists the tenant's keys by Position.
 func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.KeyRecord, error) {
 	return view(ctx, s, func(q session) ([]core.KeyRecord, error) {
-		var id int64
-		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+		id, err := one(q, itself[int64], selectTenantID, tenant)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanKey(tenant), selectKeys, id, page.After, max(page.Limit, 0))
+		return list(q, keyOf(tenant), selectKeys, id, page.After, max(page.Limit, 0))
 	})
 }
 
@@ -86,7 +84,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 		if err := t.record(event); err != nil {
 			return r, err
 		}
-		return one(t.session, scanKey(tenant), selectKey, t.tenant, key.ID)
+		return one(t.session, keyOf(tenant), selectKey, t.tenant, key.ID)
 	})
 }
 
@@ -118,14 +116,14 @@ func (s *Store) RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 		if err := t.record(r.Event); err != nil {
 			return core.KeyRecord{}, err
 		}
-		return one(t.session, scanKey(tenant), selectKey, t.tenant, r.New.ID)
+		return one(t.session, keyOf(tenant), selectKey, t.tenant, r.New.ID)
 	})
 }
 
 // RevokeAPIKey revokes a key unless it is the last that can administer.
 func (s *Store) RevokeAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, id core.KeyID, event core.Event) error {
 	return act(ctx, s, tenant, op, func(t *txn) error {
-		key, err := one(t.session, scanKey(tenant), selectKey, t.tenant, id)
+		key, err := one(t.session, keyOf(tenant), selectKey, t.tenant, id)
 		if err != nil || key.RevokedAt != nil {
 			return err
 		}
@@ -152,7 +150,7 @@ func (s *Store) TouchAPIKeys(ctx context.Context, uses []core.KeyUse) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	return act(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) error {
+	return ownAct(ctx, s, core.Op{}, func(t *txn) error {
 		for _, use := range uses {
 			err := t.exec(`UPDATE api_keys SET last_used_at = ?1
 				WHERE tenant = (SELECT id FROM tenants WHERE tenant = ?2 AND deleted_at IS NULL) AND key = ?3 AND (last_used_at IS NULL OR last_used_at < ?1)`,

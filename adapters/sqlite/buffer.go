@@ -16,10 +16,15 @@ const (
 		c.oldest_at, c.buffer_since` + ofUser + ` AND c.conversation = ?`
 )
 
-func scanEntry(conversation core.ConversationID) func(scanner) (core.BufferEntry, error) {
-	return func(row scanner) (core.BufferEntry, error) {
-		e := core.BufferEntry{Conversation: conversation}
-		return e, row.Scan(&e.ID, &e.Number, &e.Position, &e.Sealed, at{&e.AcceptedAt})
+// entryFields are the places of entryColumns.
+func entryFields(e *core.BufferEntry) []any {
+	return []any{&e.ID, &e.Number, &e.Position, &e.Sealed, at{&e.AcceptedAt}}
+}
+
+func entryOf(conversation core.ConversationID) fields[core.BufferEntry] {
+	return func(e *core.BufferEntry) []any {
+		e.Conversation = conversation
+		return entryFields(e)
 	}
 }
 
@@ -31,9 +36,12 @@ type place struct {
 	oldest, since      *time.Time // nil while nothing is buffered
 }
 
-func (t *txn) place(tenant core.TenantID, user core.UserID, conversation core.ConversationID) (p place, err error) {
-	return p, t.get(selectPlace, args{tenant, user, conversation},
-		&p.conversation, &p.user, &p.closed, &p.next, &p.buffered, maybeAt{&p.oldest}, maybeAt{&p.since})
+func placeFields(p *place) []any {
+	return []any{&p.conversation, &p.user, &p.closed, &p.next, &p.buffered, maybeAt{&p.oldest}, maybeAt{&p.since}}
+}
+
+func (t *txn) place(tenant core.TenantID, user core.UserID, conversation core.ConversationID) (place, error) {
+	return one(t.session, placeFields, selectPlace, tenant, user, conversation)
 }
 
 // Append adds interactions to a buffer.
@@ -98,11 +106,11 @@ func (t *txn) append(p place, a core.Append) error {
 // Buffered returns the head of a buffer.
 func (s *Store) Buffered(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, limit int) ([]core.BufferEntry, error) {
 	return view(ctx, s, func(q session) ([]core.BufferEntry, error) {
-		var id int64
-		if err := q.get(selectConversationID, args{tenant, user, conversation}, &id); err != nil {
+		id, err := one(q, itself[int64], selectConversationID, tenant, user, conversation)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanEntry(conversation), selectBuffered, id, 0, max(limit, 0))
+		return list(q, entryOf(conversation), selectBuffered, id, 0, max(limit, 0))
 	})
 }
 
@@ -138,8 +146,8 @@ func (t *txn) takeHead(p place, f core.Flush) error {
 		id     core.InteractionID
 		number int64
 	}
-	scan := func(row scanner) (e entry, err error) { return e, row.Scan(&e.id, &e.number) }
-	head, err := list(t.session, scan, `SELECT interaction, number FROM buffer WHERE conversation = ? ORDER BY number LIMIT ?`,
+	of := func(e *entry) []any { return []any{&e.id, &e.number} }
+	head, err := list(t.session, of, `SELECT interaction, number FROM buffer WHERE conversation = ? ORDER BY number LIMIT ?`,
 		p.conversation, len(f.Head))
 	if err != nil {
 		return err
@@ -216,10 +224,8 @@ func (s *Store) IdleBuffers(ctx context.Context, before time.Time, limit int) ([
 	const query = place + `AND c.closed_at IS NOT NULL AND c.buffer_since IS NOT NULL
 		UNION ALL ` + place + `AND c.closed_at IS NULL AND c.buffer_since < ?1 AND c.appended_at < ?1
 		LIMIT ?2`
-	scan := func(row scanner) (p core.BufferPlace, err error) {
-		return p, row.Scan(&p.Tenant, &p.User, &p.Conversation)
-	}
+	of := func(p *core.BufferPlace) []any { return []any{&p.Tenant, &p.User, &p.Conversation} }
 	return look(ctx, s, func(q session) ([]core.BufferPlace, error) {
-		return list(q, scan, query, ms(before), max(limit, 0))
+		return list(q, of, query, ms(before), max(limit, 0))
 	})
 }

@@ -6,16 +6,16 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-func scanChange(row scanner) (c core.Change, err error) {
-	return c, row.Scan(&c.Version, &c.Kind, &c.Conversation, &c.Blob, &c.First, &c.Last, inJSON{&c.Interactions})
+func changeFields(c *core.Change) []any {
+	return []any{&c.Version, &c.Kind, &c.Conversation, &c.Blob, &c.First, &c.Last, inJSON{&c.Interactions}}
 }
 
 const memoryVersion = `coalesce((SELECT max(version) FROM changes WHERE user = u.id), 0)`
 
 // MemoryVersion is the version of the user's last change.
 func (s *Store) MemoryVersion(ctx context.Context, tenant core.TenantID, user core.UserID) (int64, error) {
-	return look(ctx, s, func(q session) (version int64, err error) {
-		return version, q.get(`SELECT `+memoryVersion+ofTenant+` AND u.user = ?`, args{tenant, user}, &version)
+	return look(ctx, s, func(q session) (int64, error) {
+		return one(q, itself[int64], `SELECT `+memoryVersion+ofTenant+` AND u.user = ?`, tenant, user)
 	})
 }
 
@@ -27,7 +27,7 @@ func (s *Store) Changes(ctx context.Context, tenant core.TenantID, user core.Use
 		if err != nil {
 			return nil, err
 		}
-		list, err := list(q, scanChange, `SELECT version, kind, conversation, blob, first, last, interactions
+		list, err := list(q, changeFields, `SELECT version, kind, conversation, blob, first, last, interactions
 			FROM changes WHERE user = ? AND version > ? ORDER BY version LIMIT ?`, id, after, max(limit, 0))
 		// Complete when nothing was to come, or what comes is the very next.
 		ok = err == nil && (after == version || len(list) > 0 && list[0].Version == after+1)

@@ -18,8 +18,6 @@ const (
 	shredRetry         = time.Second
 )
 
-var errLogInUse = errors.New("sqlite: the log is in use")
-
 // checkpoint moves the log when it has grown enough. A failure is not the
 // concern of the steps before it, which are durable, and shows in those after.
 func (w *writer) checkpoint() {
@@ -33,21 +31,14 @@ func (w *writer) checkpoint() {
 	}
 }
 
-// tryShred cuts the log to nothing, and with it the pages as they were before
-// wrapped keys were overwritten. A reader that holds on to the log delays it.
-func (w *writer) tryShred() {
-	w.retry = nil
-	if err := w.truncateLog(); err != nil {
-		w.retry = time.After(shredRetry)
-		return
-	}
-	w.shred = false
-}
-
-func (w *writer) truncateLog() error {
+// shredLog cuts the log to nothing, and with it the pages as they were before
+// wrapped keys were overwritten. When a reader holds on to the log, or it fails,
+// the writer tries again a little later.
+func (w *writer) shredLog() error {
 	busy, _, err := w.moveLog("TRUNCATE")
-	if err == nil && busy {
-		return errLogInUse
+	w.shred, w.retry = busy || err != nil, nil
+	if w.shred {
+		w.retry = time.After(shredRetry)
 	}
 	return err
 }
@@ -61,9 +52,8 @@ func (w *writer) moveLog(mode string) (busy bool, frames int64, err error) {
 		}
 		defer func() { err = errors.Join(err, w.setPatience(busyTimeout)) }()
 	}
-	q := session{ctx: context.Background(), prepare: w.prepare}
 	var moved int64
-	err = q.get("PRAGMA wal_checkpoint("+mode+")", nil, &busy, &frames, &moved)
+	err = w.session().get("PRAGMA wal_checkpoint("+mode+")", nil, &busy, &frames, &moved)
 	return busy, frames, err
 }
 

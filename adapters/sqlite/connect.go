@@ -23,7 +23,7 @@ const (
 var useFdatasync = sync.OnceFunc(func() { driver.Fdatasync(true) }) //nolint:errcheck // see above
 
 // openWriter opens the one connection that writes.
-func (s *Store) openWriter(ctx context.Context, path string) (*sql.Conn, error) {
+func (s *Store) openWriter(ctx context.Context, path string) (*conn, error) {
 	useFdatasync()
 	db, err := open(path, url.Values{
 		"_txlock": {"immediate"},
@@ -41,22 +41,22 @@ func (s *Store) openWriter(ctx context.Context, path string) (*sql.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.write = db
-	conn, err := db.Conn(ctx)
+	s.pools = append(s.pools, db)
+	c, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	var mode string
-	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+	if err := c.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	if mode != "wal" {
 		return nil, fmt.Errorf("sqlite: %s can't use a write-ahead log (journal mode %q); is its file system shared?", path, mode)
 	}
-	return conn, nil
+	return newConn(c), nil
 }
 
-// openReaders opens the pool that reads.
+// openReaders opens the connections that read.
 func (s *Store) openReaders(ctx context.Context, path string, n int) error {
 	db, err := open(path, url.Values{
 		"_query_only": {"1"},
@@ -69,9 +69,14 @@ func (s *Store) openReaders(ctx context.Context, path string, n int) error {
 	if err != nil {
 		return err
 	}
-	s.read = db
-	if err := db.PingContext(ctx); err != nil {
-		return fmt.Errorf("sqlite: open %s: %w", path, err)
+	s.pools = append(s.pools, db)
+	s.readers = make(chan *conn, n)
+	for range n {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("sqlite: open %s: %w", path, err)
+		}
+		s.readers <- newConn(c)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	conversationColumns = `c.conversation, coalesce(c.ref_key, ''), c.sealed, c.interactions, c.buffered,
-		c.next_number, c.version, c.id, c.created_at, c.updated_at, c.closed_at`
+	conversationColumns = `c.conversation, coalesce(c.ref_key, ''), c.sealed, iif(c.closed_at IS NULL, 'open', 'closed'),
+		c.interactions, c.buffered, c.next_number, c.version, c.id, c.created_at, c.updated_at, c.closed_at`
 	ofUser = ` FROM tenants t JOIN users u ON u.tenant = t.id JOIN conversations c ON c.user = u.id
 		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ?`
 
@@ -19,15 +19,14 @@ const (
 		WHERE c.user = ? AND c.id > ? ORDER BY c.id LIMIT ?`
 )
 
-func scanConversation(user core.UserID) func(scanner) (core.ConversationRecord, error) {
-	return func(row scanner) (core.ConversationRecord, error) {
-		r := core.ConversationRecord{User: user, Status: core.ConversationOpen}
-		err := row.Scan(&r.ID, &r.RefKey, &r.Sealed, &r.Interactions, &r.Buffered,
-			&r.NextNumber, &r.Version, &r.Position, at{&r.CreatedAt}, at{&r.UpdatedAt}, maybeAt{&r.ClosedAt})
-		if r.ClosedAt != nil {
-			r.Status = core.ConversationClosed
+// conversationOf gives the places of conversationColumns.
+func conversationOf(user core.UserID) fields[core.ConversationRecord] {
+	return func(r *core.ConversationRecord) []any {
+		r.User = user
+		return []any{
+			&r.ID, &r.RefKey, &r.Sealed, &r.Status, &r.Interactions, &r.Buffered, &r.NextNumber,
+			&r.Version, &r.Position, at{&r.CreatedAt}, at{&r.UpdatedAt}, maybeAt{&r.ClosedAt},
 		}
-		return r, err
 	}
 }
 
@@ -37,7 +36,7 @@ func (s *Store) CreateConversation(ctx context.Context, tenant core.TenantID, op
 		if err := t.createConversation(c); err != nil {
 			return core.ConversationRecord{}, err
 		}
-		return one(t.session, scanConversation(c.Record.User), selectConversation, tenant, c.Record.User, c.Record.ID)
+		return one(t.session, conversationOf(c.Record.User), selectConversation, tenant, c.Record.User, c.Record.ID)
 	})
 }
 
@@ -79,32 +78,32 @@ func (t *txn) createConversation(c core.NewConversation) error {
 // Conversation returns one of the user's.
 func (s *Store) Conversation(ctx context.Context, tenant core.TenantID, user core.UserID, id core.ConversationID) (core.ConversationRecord, error) {
 	return look(ctx, s, func(q session) (core.ConversationRecord, error) {
-		return one(q, scanConversation(user), selectConversation, tenant, user, id)
+		return one(q, conversationOf(user), selectConversation, tenant, user, id)
 	})
 }
 
 // ConversationByRef returns the user's with that reference.
 func (s *Store) ConversationByRef(ctx context.Context, tenant core.TenantID, user core.UserID, refKey string) (core.ConversationRecord, error) {
 	return look(ctx, s, func(q session) (core.ConversationRecord, error) {
-		return one(q, scanConversation(user), selectConversationByRef, tenant, user, orNull(refKey))
+		return one(q, conversationOf(user), selectConversationByRef, tenant, user, orNull(refKey))
 	})
 }
 
 // Conversations lists the user's by Position.
 func (s *Store) Conversations(ctx context.Context, tenant core.TenantID, user core.UserID, page core.Page) ([]core.ConversationRecord, error) {
 	return view(ctx, s, func(q session) ([]core.ConversationRecord, error) {
-		var id int64
-		if err := q.get(selectUserID, args{tenant, user}, &id); err != nil {
+		id, err := one(q, itself[int64], selectUserID, tenant, user)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanConversation(user), selectConversations, id, page.After, max(page.Limit, 0))
+		return list(q, conversationOf(user), selectConversations, id, page.After, max(page.Limit, 0))
 	})
 }
 
 // UpdateConversation replaces the sealed part and may close.
 func (s *Store) UpdateConversation(ctx context.Context, tenant core.TenantID, op core.Op, u core.ConversationUpdate) (core.ConversationRecord, error) {
 	return step(ctx, s, tenant, op, func(t *txn) (core.ConversationRecord, error) {
-		r, err := one(t.session, scanConversation(u.User), selectConversation, tenant, u.User, u.ID)
+		r, err := one(t.session, conversationOf(u.User), selectConversation, tenant, u.User, u.ID)
 		if err == nil && r.Version != u.IfVersion {
 			err = versionConflict()
 		}
@@ -121,7 +120,7 @@ func (s *Store) UpdateConversation(ctx context.Context, tenant core.TenantID, op
 				return r, err
 			}
 		}
-		return one(t.session, scanConversation(u.User), selectConversation, tenant, u.User, u.ID)
+		return one(t.session, conversationOf(u.User), selectConversation, tenant, u.User, u.ID)
 	})
 }
 
@@ -171,5 +170,5 @@ func (t *txn) removeConversation(id, owner int64) error {
 		return err
 	}
 	return t.exec(`UPDATE users SET exhausted = 0 WHERE id = ? AND exhausted = 1
-		AND conversations < (SELECT max_conversations FROM tenants t WHERE t.id = tenant)`, owner)
+		AND conversations < (SELECT max_conversations FROM tenants t WHERE t.id = users.tenant)`, owner)
 }

@@ -52,7 +52,7 @@ type fatalTB struct{ testing.TB }
 func (*fatalTB) Helper()                  {}
 func (*fatalTB) Cleanup(func())           {}
 func (*fatalTB) Context() context.Context { return context.Background() }
-func (*fatalTB) Fatal(args ...any)        { fmt.Fprintln(os.Stderr, args...); os.Exit(1) }
+func (*fatalTB) Fatal(args ...any)        { panic(fmt.Sprint(args...)) }
 
 func TestAcknowledgedIsThereOnceAfterKill(t *testing.T) {
 	t.Parallel()

@@ -8,8 +8,8 @@ import (
 
 const selectDataKeys = `SELECT version, provider, wrapped, created_at FROM data_keys WHERE tenant = ? ORDER BY version`
 
-func scanDataKey(row scanner) (k core.WrappedKey, err error) {
-	return k, row.Scan(&k.Version, &k.Provider, &k.Wrapped, at{&k.CreatedAt})
+func dataKeyFields(k *core.WrappedKey) []any {
+	return []any{&k.Version, &k.Provider, &k.Wrapped, at{&k.CreatedAt}}
 }
 
 func (t *txn) addDataKeys(keys []core.WrappedKey) error {
@@ -33,17 +33,17 @@ func (t *txn) shredDataKeys() error {
 // DataKeys lists the tenant's wrapped keys.
 func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error) {
 	return view(ctx, s, func(q session) ([]core.WrappedKey, error) {
-		var id int64
-		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+		id, err := one(q, itself[int64], selectTenantID, tenant)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanDataKey, selectDataKeys, id)
+		return list(q, dataKeyFields, selectDataKeys, id)
 	})
 }
 
 // InitDeployment keeps d if there is none.
 func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Deployment, error) {
-	return step(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) (core.Deployment, error) {
+	return ownStep(ctx, s, core.Op{}, func(t *txn) (core.Deployment, error) {
 		kept, err := deployment(t.session)
 		if err == nil || !absent(err) {
 			return kept, err
@@ -69,7 +69,7 @@ func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
 
 // AddKeyChecks adds check values of keyring versions.
 func (s *Store) AddKeyChecks(ctx context.Context, checks map[uint32]string) error {
-	return act(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) error { return t.addKeyChecks(checks) })
+	return ownAct(ctx, s, core.Op{}, func(t *txn) error { return t.addKeyChecks(checks) })
 }
 
 func (t *txn) addKeyChecks(checks map[uint32]string) error {
@@ -87,15 +87,16 @@ func deployment(q session) (d core.Deployment, err error) {
 	if err != nil {
 		return d, err
 	}
-	if d.DataKeys, err = list(q, scanDataKey, selectDataKeys, 0); err != nil {
+	if d.DataKeys, err = list(q, dataKeyFields, selectDataKeys, 0); err != nil {
 		return d, err
 	}
 	type check struct {
 		version uint32
 		value   string
 	}
-	scan := func(row scanner) (c check, err error) { return c, row.Scan(&c.version, &c.value) }
+	of := func(c *check) []any { return []any{&c.version, &c.value} }
 	d.KeyChecks = map[uint32]string{}
 	keep := func(c check) bool { d.KeyChecks[c.version] = c.value; return true }
-	return d, each(q, scan, keep, `SELECT version, value FROM key_checks ORDER BY version`)
+	err = each(q, of, keep, `SELECT version, value FROM key_checks ORDER BY version`)
+	return d, err
 }

@@ -40,45 +40,45 @@ func (s *Store) RefusedFunc(ctx context.Context, err error, query string) error 
 
 // Number reads one number.
 func (s *Store) Number(ctx context.Context, query string) (int64, error) {
-	return look(ctx, s, func(q session) (n int64, err error) { return n, q.get(query, nil, &n) })
+	return look(ctx, s, func(q session) (int64, error) { return one(q, itself[int64], query) })
 }
 
 // Hold keeps a read transaction open until release is called.
 func (s *Store) Hold(ctx context.Context) (release func() error, err error) {
-	tx, err := s.read.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
+	c := <-s.readers
+	q := c.session(ctx)
 	var n int64
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM tenants`).Scan(&n)
-	return tx.Rollback, err
+	err = errors.Join(q.exec("BEGIN"), q.get(`SELECT count(*) FROM tenants`, nil, &n))
+	return func() error {
+		defer func() { s.readers <- c }()
+		return q.exec("ROLLBACK")
+	}, err
 }
 
 // Statements are all that the store has prepared, those of the writer first.
 func (s *Store) Statements(ctx context.Context) (write, read []string) {
 	s.do(ctx, func(session) error { //nolint:errcheck // it can't fail
-		write = slices.Sorted(maps.Keys(s.writer.statements))
+		write = slices.Sorted(maps.Keys(s.writer.conn.statements))
 		return nil
 	})
-	s.statements.Range(func(query, _ any) bool {
-		read = append(read, query.(string))
-		return true
-	})
-	return write, read
+	for range cap(s.readers) {
+		c := <-s.readers
+		read = append(read, slices.Sorted(maps.Keys(c.statements))...)
+		s.readers <- c
+	}
+	slices.Sort(read)
+	return write, slices.Compact(read)
 }
 
 // Explain gives the query plan of a statement, a line a step.
 func (s *Store) Explain(ctx context.Context, query string) (plan []string, err error) {
-	conn, err := s.read.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
+	c := <-s.readers
+	defer func() { s.readers <- c }()
 	values := make([]any, 0, 20)
 	for range cap(values) {
 		values = append(values, nil)
 	}
-	rows, err := conn.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, values...)
+	rows, err := c.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, values...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,5 +108,5 @@ func (s *Store) WriterNumber(ctx context.Context, query string) (n int64) {
 
 // Text reads one text.
 func (s *Store) Text(ctx context.Context, query string) (string, error) {
-	return look(ctx, s, func(q session) (string, error) { return one(q, scanText[string], query) })
+	return look(ctx, s, func(q session) (string, error) { return one(q, itself[string], query) })
 }

@@ -18,11 +18,13 @@ type stored struct {
 }
 
 // stored finds a blob; CodeVersionConflict when it is not of that version.
-func (t *txn) stored(tenant core.TenantID, user core.UserID, id core.BlobID, ifVersion int64) (b stored, err error) {
-	err = t.get(`SELECT b.id, c.id, u.id, c.conversation, b.version, b.size, b.interactions
+func (t *txn) stored(tenant core.TenantID, user core.UserID, id core.BlobID, ifVersion int64) (stored, error) {
+	of := func(b *stored) []any {
+		return []any{&b.blob, &b.conversation, &b.user, &b.place, &b.version, &b.size, inJSON{&b.interactions}}
+	}
+	b, err := one(t.session, of, `SELECT b.id, c.id, u.id, c.conversation, b.version, b.size, b.interactions
 		FROM tenants t JOIN users u ON u.tenant = t.id JOIN blobs b ON b.user = u.id JOIN conversations c ON c.id = b.conversation
-		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND b.blob = ?`, args{tenant, user, id},
-		&b.blob, &b.conversation, &b.user, &b.place, &b.version, &b.size, inJSON{&b.interactions})
+		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND b.blob = ?`, tenant, user, id)
 	if err == nil && b.version != ifVersion {
 		err = versionConflict()
 	}
@@ -113,7 +115,7 @@ func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op cor
 		if err != nil {
 			return 0, err
 		}
-		gone, err := list(t.session, scanText[core.InteractionID], `DELETE FROM buffer WHERE conversation = ?
+		gone, err := list(t.session, itself[core.InteractionID], `DELETE FROM buffer WHERE conversation = ?
 			AND interaction IN (SELECT value FROM json_each(?)) RETURNING interaction`, p.conversation, string(ids))
 		if err != nil || len(gone) == 0 {
 			return 0, err
@@ -135,8 +137,8 @@ func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op cor
 // ClearMemory removes all memory of a user.
 func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.Op, user core.UserID, event core.Event) error {
 	return act(ctx, s, tenant, op, func(t *txn) error {
-		var id int64
-		if err := t.get(selectUserID, args{tenant, user}, &id); err != nil {
+		id, err := one(t.session, itself[int64], selectUserID, tenant, user)
+		if err != nil {
 			return err
 		}
 		had, err := t.userHoldings(id)
@@ -165,25 +167,21 @@ func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.O
 }
 
 const selectExpired = `SELECT u.user, c.conversation, e.blob FROM (
-		SELECT * FROM (SELECT user, conversation, blob, first_taken_at AS since FROM blobs
-			WHERE tenant = ?1 AND first_taken_at < ?2 ORDER BY first_taken_at LIMIT ?3)
+		SELECT user, conversation, blob, first_taken_at AS since FROM blobs WHERE tenant = ?1 AND first_taken_at < ?2
 		UNION ALL
-		SELECT * FROM (SELECT user, id, '', oldest_at FROM conversations
-			WHERE tenant = ?1 AND oldest_at < ?2 ORDER BY oldest_at LIMIT ?3)
+		SELECT user, id, '', oldest_at FROM conversations WHERE tenant = ?1 AND oldest_at < ?2
 		ORDER BY since LIMIT ?3
 	) e CROSS JOIN users u ON u.id = e.user CROSS JOIN conversations c ON c.id = e.conversation
 	ORDER BY e.since`
 
 // Expired lists what holds something accepted before a time.
 func (s *Store) Expired(ctx context.Context, tenant core.TenantID, before time.Time, limit int) ([]core.ExpiredPlace, error) {
-	scan := func(row scanner) (p core.ExpiredPlace, err error) {
-		return p, row.Scan(&p.User, &p.Conversation, &p.Blob)
-	}
+	of := func(p *core.ExpiredPlace) []any { return []any{&p.User, &p.Conversation, &p.Blob} }
 	return view(ctx, s, func(q session) ([]core.ExpiredPlace, error) {
-		var id int64
-		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+		id, err := one(q, itself[int64], selectTenantID, tenant)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scan, selectExpired, id, ms(before), max(limit, 0))
+		return list(q, of, selectExpired, id, ms(before), max(limit, 0))
 	})
 }

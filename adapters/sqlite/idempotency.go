@@ -24,14 +24,14 @@ func (c claim) same(other core.IdempotencyClaim) bool {
 
 func (c claim) released() bool { return len(c.process) == 0 }
 
-func scanClaim(row scanner) (c claim, err error) {
-	return c, row.Scan(&c.id, &c.fingerprint, &c.operation, &c.process, at{&c.leaseUntil}, at{&c.until}, &c.done, &c.response)
+func claimFields(c *claim) []any {
+	return []any{&c.id, &c.fingerprint, &c.operation, &c.process, at{&c.leaseUntil}, at{&c.until}, &c.done, &c.response}
 }
 
 // Begin claims a key, or tells what became of the claim there is.
 func (s *Store) Begin(ctx context.Context, tenant core.TenantID, c core.IdempotencyClaim) (core.IdempotencyState, error) {
-	return step(ctx, s, tenant, core.Op{}, func(t *txn) (core.IdempotencyState, error) {
-		there, err := one(t.session, scanClaim, `SELECT id, fingerprint, operation, process, lease_until, until,
+	return onClaims(ctx, s, tenant, func(t *txn) (core.IdempotencyState, error) {
+		there, err := one(t.session, claimFields, `SELECT id, fingerprint, operation, process, lease_until, until,
 			response IS NOT NULL, response FROM idempotency WHERE tenant = ? AND key = ?`, t.tenant, c.Key[:])
 		switch {
 		case absent(err):
@@ -65,33 +65,41 @@ func (t *txn) claim(c core.IdempotencyClaim) error {
 		t.tenant, c.Key[:], c.Fingerprint[:], c.OpID, t.store.process, ms(c.LeaseUntil), ms(c.Until))
 }
 
+// onClaims is a step on the claims of a tenant, or of the deployment.
+func onClaims[T any](ctx context.Context, s *Store, tenant core.TenantID, run func(*txn) (T, error)) (T, error) {
+	if tenant == core.DeploymentTenant {
+		return ownStep(ctx, s, core.Op{}, run)
+	}
+	return step(ctx, s, tenant, core.Op{}, run)
+}
+
+// onClaim changes the claim that opID holds, if it has no answer yet.
+func (s *Store) onClaim(ctx context.Context, tenant core.TenantID, key [32]byte, opID, change string, values ...any) error {
+	_, err := onClaims(ctx, s, tenant, func(t *txn) (none, error) {
+		return none{}, t.exec(change+` WHERE tenant = ? AND key = ? AND operation = ? AND response IS NULL`,
+			append(values, t.tenant, key[:], opID)...)
+	})
+	return err
+}
+
 // Complete keeps the answer.
 func (s *Store) Complete(ctx context.Context, tenant core.TenantID, key [32]byte, opID string, response []byte) error {
-	return act(ctx, s, tenant, core.Op{}, func(t *txn) error {
-		return t.exec(`UPDATE idempotency SET response = ? WHERE tenant = ? AND key = ? AND operation = ? AND response IS NULL`,
-			bytesOf(response), t.tenant, key[:], opID)
-	})
+	return s.onClaim(ctx, tenant, key, opID, `UPDATE idempotency SET response = ?`, bytesOf(response))
 }
 
 // Release lets the next claim take over.
 func (s *Store) Release(ctx context.Context, tenant core.TenantID, key [32]byte, opID string) error {
-	return act(ctx, s, tenant, core.Op{}, func(t *txn) error {
-		return t.exec(`UPDATE idempotency SET process = x'' WHERE tenant = ? AND key = ? AND operation = ? AND response IS NULL`,
-			t.tenant, key[:], opID)
-	})
+	return s.onClaim(ctx, tenant, key, opID, `UPDATE idempotency SET process = x''`)
 }
 
 // Abandon forgets a claim that has no answer.
 func (s *Store) Abandon(ctx context.Context, tenant core.TenantID, key [32]byte, opID string) error {
-	return act(ctx, s, tenant, core.Op{}, func(t *txn) error {
-		return t.exec(`DELETE FROM idempotency WHERE tenant = ? AND key = ? AND operation = ? AND response IS NULL`,
-			t.tenant, key[:], opID)
-	})
+	return s.onClaim(ctx, tenant, key, opID, `DELETE FROM idempotency`)
 }
 
 // SweepOperations forgets outcomes and claims whose time is over.
 func (s *Store) SweepOperations(ctx context.Context, now time.Time, limit int) (done bool, err error) {
-	return step(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) (bool, error) {
+	return ownStep(ctx, s, core.Op{}, func(t *txn) (bool, error) {
 		limit := int64(max(limit, 1))
 		n, err := t.affect(`DELETE FROM operations WHERE (tenant, operation) IN
 			(SELECT tenant, operation FROM operations WHERE until < ? ORDER BY until LIMIT ?)`, ms(now), limit)

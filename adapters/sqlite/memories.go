@@ -23,13 +23,15 @@ const (
 		WHERE b.user = ? AND b.id > ? ORDER BY b.id LIMIT ?`
 )
 
-func scanBlob(user core.UserID) func(scanner) (core.BlobRecord, error) {
-	return func(row scanner) (core.BlobRecord, error) {
-		b := core.BlobRecord{User: user}
-		err := row.Scan(&b.ID, &b.Kind, inJSON{&b.Numbers}, inJSON{&b.Interactions}, at{&b.FirstAt}, at{&b.LastAt},
+// blobOf gives the places of selectBlob and a payload.
+func blobOf(user core.UserID) fields[core.BlobRecord] {
+	return func(b *core.BlobRecord) []any {
+		b.User = user
+		return []any{
+			&b.ID, &b.Kind, inJSON{&b.Numbers}, inJSON{&b.Interactions}, at{&b.FirstAt}, at{&b.LastAt},
 			at{&b.FirstTakenAt}, at{&b.LastTakenAt}, &b.KeyVersion, &b.Size, &b.Version, &b.Position,
-			&b.Conversation, &b.Sealed)
-		return b, err
+			&b.Conversation, &b.Sealed,
+		}
 	}
 }
 
@@ -40,47 +42,45 @@ func (s *Store) Blobs(ctx context.Context, tenant core.TenantID, user core.UserI
 		query = selectBlob + withPayload + blobsOfUser
 	}
 	return view(ctx, s, func(q session) ([]core.BlobRecord, error) {
-		var id int64
-		if err := q.get(selectUserID, args{tenant, user}, &id); err != nil {
+		id, err := one(q, itself[int64], selectUserID, tenant, user)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanBlob(user), query, id, page.After, max(page.Limit, 0))
+		return list(q, blobOf(user), query, id, page.After, max(page.Limit, 0))
 	})
 }
 
 // Blob returns one with its payload.
 func (s *Store) Blob(ctx context.Context, tenant core.TenantID, user core.UserID, id core.BlobID) (core.BlobRecord, error) {
 	return view(ctx, s, func(q session) (core.BlobRecord, error) {
-		var owner int64
-		if err := q.get(selectUserID, args{tenant, user}, &owner); err != nil {
+		owner, err := one(q, itself[int64], selectUserID, tenant, user)
+		if err != nil {
 			return core.BlobRecord{}, err
 		}
-		return one(q, scanBlob(user), selectBlob+withPayload+blobOfUser, owner, id)
+		return one(q, blobOf(user), selectBlob+withPayload+blobOfUser, owner, id)
 	})
 }
 
 // ConversationBlobs lists the headers of a conversation's blobs.
 func (s *Store) ConversationBlobs(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID) ([]core.BlobRecord, error) {
 	return view(ctx, s, func(q session) ([]core.BlobRecord, error) {
-		var id int64
-		if err := q.get(selectConversationID, args{tenant, user, conversation}, &id); err != nil {
+		id, err := one(q, itself[int64], selectConversationID, tenant, user, conversation)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanBlob(user), selectHeader+blobsOf+`b.conversation = ? ORDER BY b.first_number`, id)
+		return list(q, blobOf(user), selectHeader+blobsOf+`b.conversation = ? ORDER BY b.first_number`, id)
 	})
 }
 
 // UserBuffer lists what is buffered of all the user's conversations.
 func (s *Store) UserBuffer(ctx context.Context, tenant core.TenantID, user core.UserID, page core.Page) ([]core.BufferEntry, error) {
-	scan := func(row scanner) (e core.BufferEntry, err error) {
-		return e, row.Scan(&e.ID, &e.Number, &e.Position, &e.Sealed, at{&e.AcceptedAt}, &e.Conversation)
-	}
+	of := func(e *core.BufferEntry) []any { return append(entryFields(e), &e.Conversation) }
 	return view(ctx, s, func(q session) ([]core.BufferEntry, error) {
-		var id int64
-		if err := q.get(selectUserID, args{tenant, user}, &id); err != nil {
+		id, err := one(q, itself[int64], selectUserID, tenant, user)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scan, selectUserBuffer, id, page.After, max(page.Limit, 0))
+		return list(q, of, selectUserBuffer, id, page.After, max(page.Limit, 0))
 	})
 }
 
@@ -142,7 +142,7 @@ func (r *stretch) readBlobs() error {
 		}
 		return r.found < r.window.Limit
 	}
-	return each(r.session, scanBlob(r.user), take, selectBlob+withPayload+blobsOf+query, r.id, after)
+	return each(r.session, blobOf(r.user), take, selectBlob+withPayload+blobsOf+query, r.id, after)
 }
 
 func (r *stretch) readBuffer() (err error) {
@@ -151,7 +151,7 @@ func (r *stretch) readBuffer() (err error) {
 		query = `SELECT ` + entryColumns + ` FROM buffer b WHERE b.conversation = ? AND b.number < ? ORDER BY b.number DESC LIMIT ?`
 		after = beforeNumber(after)
 	}
-	r.out.Buffered, err = list(r.session, scanEntry(r.conversation), query, r.id, after, r.window.Limit-r.found)
+	r.out.Buffered, err = list(r.session, entryOf(r.conversation), query, r.id, after, r.window.Limit-r.found)
 	r.found += len(r.out.Buffered)
 	return err
 }

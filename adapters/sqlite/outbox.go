@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/raven-memory/raven/core"
@@ -14,24 +15,19 @@ const selectEvents = `SELECT seq, event, type, at, actor, data FROM events
 // Events lists a tenant's events after a number.
 func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.Event, error) {
 	return view(ctx, s, func(q session) ([]core.Event, error) {
-		var id int64
-		if err := q.get(`SELECT id FROM tenants WHERE tenant = ?`, args{tenant}, &id); err != nil {
+		id, err := one(q, itself[int64], `SELECT id FROM tenants WHERE tenant = ?`, tenant)
+		if err != nil {
 			return nil, err
 		}
-		scan := func(row scanner) (core.Event, error) { return scanEvent(row, tenant) }
-		return list(q, scan, selectEvents, id, after, max(limit, 0))
+		return list(q, eventOf(tenant), selectEvents, id, after, max(limit, 0))
 	})
 }
 
-func scanEvent(row scanner, tenant core.TenantID) (core.Event, error) {
-	e := core.Event{Tenant: tenant}
-	var data *string
-	err := row.Scan(&e.Seq, &e.ID, &e.Type, at{&e.At}, &e.Actor.Key, &data)
-	if err != nil || data == nil {
-		return e, err
+func eventOf(tenant core.TenantID) fields[core.Event] {
+	return func(e *core.Event) []any {
+		e.Tenant = tenant
+		return []any{&e.Seq, &e.ID, &e.Type, at{&e.At}, &e.Actor.Key, eventData{&e.Data}}
 	}
-	e.Data, err = decodeData(*data)
-	return e, err
 }
 
 func encodeData(data core.EventData) (any, error) {
@@ -42,18 +38,27 @@ func encodeData(data core.EventData) (any, error) {
 	return string(text), err
 }
 
-// decodeData gives counts back as int64.
-func decodeData(text string) (core.EventData, error) {
+// eventData scans an event's data; counts come back as int64.
+type eventData struct{ data *core.EventData }
+
+// Scan implements sql.Scanner.
+func (e eventData) Scan(value any) error {
+	if value == nil {
+		return nil
+	}
+	text, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("sqlite: a %T where an event's data should be", value)
+	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
-	var data core.EventData
-	if err := d.Decode(&data); err != nil {
-		return nil, err
+	if err := d.Decode(e.data); err != nil {
+		return err
 	}
-	for name, value := range data {
-		data[name] = plain(value)
+	for name, value := range *e.data {
+		(*e.data)[name] = plain(value)
 	}
-	return data, nil
+	return nil
 }
 
 func plain(value any) any {
@@ -62,7 +67,7 @@ func plain(value any) any {
 		if n, err := value.Int64(); err == nil {
 			return n
 		}
-		f, _ := value.Float64() //nolint:errcheck // it was encoded from one
+		f, _ := value.Float64()
 		return f
 	case []any:
 		for i := range value {

@@ -28,11 +28,10 @@ var tenantTables = []string{
 // PurgeTenants removes rows of deleted tenants. Their wrapped keys were
 // overwritten; the overwritten rows stay, see the schema.
 func (s *Store) PurgeTenants(ctx context.Context, limit int) (done bool, err error) {
-	return step(ctx, s, core.DeploymentTenant, core.Op{}, func(t *txn) (bool, error) {
+	return ownStep(ctx, s, core.Op{}, func(t *txn) (bool, error) {
 		p := purge{t.session, int64(max(limit, 1))}
 		for {
-			var tenant int64
-			err := t.get(`SELECT id FROM tenants WHERE deleted_at IS NOT NULL AND purged = 0 LIMIT 1`, nil, &tenant)
+			tenant, err := one(t.session, itself[int64], `SELECT id FROM tenants WHERE deleted_at IS NOT NULL AND purged = 0 LIMIT 1`)
 			if absent(err) {
 				return true, nil
 			}
@@ -54,8 +53,7 @@ type purge struct {
 
 func (p *purge) tenant(id int64) error {
 	for p.left > 0 {
-		var user int64
-		err := p.get(`SELECT id FROM users WHERE tenant = ? LIMIT 1`, args{id}, &user)
+		user, err := one(p.session, itself[int64], `SELECT id FROM users WHERE tenant = ? LIMIT 1`, id)
 		if absent(err) {
 			break
 		}

@@ -13,15 +13,12 @@ import (
 // transaction, or one by one on the read pool. Its errors are the driver's;
 // they are translated where the session ends.
 type session struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // a session is one call's, and ends with it
 	prepare func(query string) (*sql.Stmt, error)
 }
 
 // args are the values of a query's parameters.
 type args []any
-
-// scanner is a row.
-type scanner interface{ Scan(dest ...any) error }
 
 // exec runs a statement.
 func (q session) exec(query string, values ...any) error {
@@ -64,18 +61,21 @@ func (q session) get(query string, values args, dest ...any) error {
 	return stmt.QueryRowContext(q.ctx, values...).Scan(dest...)
 }
 
+// fields gives the places of a row's columns in v, where it is scanned to.
+type fields[T any] func(v *T) []any
+
+// itself is the places of a row of one column.
+func itself[T any](v *T) []any { return []any{v} }
+
 // one reads one row; absent(err) when there is none.
-func one[T any](q session, scan func(scanner) (T, error), query string, values ...any) (T, error) {
-	stmt, err := q.prepare(query)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return scan(stmt.QueryRowContext(q.ctx, values...))
+func one[T any](q session, of fields[T], query string, values ...any) (T, error) {
+	var item T
+	err := q.get(query, values, of(&item)...)
+	return item, err
 }
 
 // each calls use for every row until it returns false.
-func each[T any](q session, scan func(scanner) (T, error), use func(T) bool, query string, values ...any) (err error) {
+func each[T any](q session, of fields[T], use func(T) bool, query string, values ...any) (err error) {
 	stmt, err := q.prepare(query)
 	if err != nil {
 		return err
@@ -86,8 +86,8 @@ func each[T any](q session, scan func(scanner) (T, error), use func(T) bool, que
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
+		var item T
+		if err := rows.Scan(of(&item)...); err != nil {
 			return err
 		}
 		if !use(item) {
@@ -98,14 +98,11 @@ func each[T any](q session, scan func(scanner) (T, error), use func(T) bool, que
 }
 
 // list reads all rows; nil for none.
-func list[T any](q session, scan func(scanner) (T, error), query string, values ...any) ([]T, error) {
+func list[T any](q session, of fields[T], query string, values ...any) ([]T, error) {
 	var items []T
-	err := each(q, scan, func(item T) bool { items = append(items, item); return true }, query, values...)
+	err := each(q, of, func(item T) bool { items = append(items, item); return true }, query, values...)
 	return items, err
 }
-
-// scanText reads a row of one text.
-func scanText[T ~string](row scanner) (text T, err error) { return text, row.Scan(&text) }
 
 func absent(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 

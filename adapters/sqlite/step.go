@@ -21,21 +21,12 @@ type none struct{}
 // step runs one domain step of a tenant. Run again with the same op it gives
 // the outcome of the first run.
 func step[T any](ctx context.Context, s *Store, tenant core.TenantID, op core.Op, run func(*txn) (T, error)) (T, error) {
-	var outcome T
-	err := s.do(ctx, func(q session) error {
-		t := &txn{session: q, store: s}
+	return ownStep(ctx, s, core.Op{}, func(t *txn) (outcome T, err error) {
 		if err := t.enter(tenant); err != nil {
-			return err
+			return outcome, err
 		}
-		var err error
-		outcome, err = once(t, op, run)
-		return err
+		return once(t, op, run)
 	})
-	if err != nil {
-		var zero T // the step may still be at work on outcome
-		return zero, err
-	}
-	return outcome, nil
 }
 
 // act is a step without an outcome.
@@ -44,14 +35,32 @@ func act(ctx context.Context, s *Store, tenant core.TenantID, op core.Op, run fu
 	return err
 }
 
+// ownStep runs a step of the deployment itself.
+func ownStep[T any](ctx context.Context, s *Store, op core.Op, run func(*txn) (T, error)) (T, error) {
+	var outcome T
+	err := s.do(ctx, func(q session) (err error) {
+		outcome, err = once(&txn{session: q, store: s}, op, run)
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return outcome, nil
+}
+
+// ownAct is an ownStep without an outcome.
+func ownAct(ctx context.Context, s *Store, op core.Op, run func(*txn) error) error {
+	_, err := ownStep(ctx, s, op, func(t *txn) (none, error) { return none{}, run(t) })
+	return err
+}
+
 const selectTenantID = `SELECT id FROM tenants WHERE tenant = ? AND deleted_at IS NULL`
 
-// enter finds the tenant; absent when it does not exist or was deleted.
-func (t *txn) enter(tenant core.TenantID) error {
-	if tenant == core.DeploymentTenant {
-		return nil
-	}
-	return t.get(selectTenantID, args{tenant}, &t.tenant)
+// enter makes the step the tenant's; absent when it does not exist or was deleted.
+func (t *txn) enter(tenant core.TenantID) (err error) {
+	t.tenant, err = one(t.session, itself[int64], selectTenantID, tenant)
+	return err
 }
 
 func once[T any](t *txn, op core.Op, run func(*txn) (T, error)) (outcome T, err error) {
@@ -59,10 +68,10 @@ func once[T any](t *txn, op core.Op, run func(*txn) (T, error)) (outcome T, err 
 		return run(t)
 	}
 	scope := t.tenant
-	var kept []byte
-	err = t.get(`SELECT outcome FROM operations WHERE tenant = ? AND operation = ?`, args{scope, op.ID}, &kept)
+	kept, err := one(t.session, itself[[]byte], `SELECT outcome FROM operations WHERE tenant = ? AND operation = ?`, scope, op.ID)
 	if err == nil {
-		return outcome, json.Unmarshal(kept, &outcome)
+		err = json.Unmarshal(kept, &outcome)
+		return outcome, err
 	}
 	if !absent(err) {
 		return outcome, err
@@ -73,8 +82,9 @@ func once[T any](t *txn, op core.Op, run func(*txn) (T, error)) (outcome T, err 
 	if kept, err = json.Marshal(outcome); err != nil {
 		return outcome, err
 	}
-	return outcome, t.exec(`INSERT INTO operations (tenant, operation, outcome, until) VALUES (?, ?, ?, ?)`,
+	err = t.exec(`INSERT INTO operations (tenant, operation, outcome, until) VALUES (?, ?, ?, ?)`,
 		scope, op.ID, kept, ms(op.Until))
+	return outcome, err
 }
 
 // record gives the events the tenant's next numbers and keeps them.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/raven-memory/raven/ports"
@@ -32,12 +33,10 @@ const defaultReaders = 8
 // Store is the embedded store. Safe for concurrent use.
 type Store struct {
 	lock    *os.File
-	write   *sql.DB
-	read    *sql.DB
+	pools   []*sql.DB // of the readers' connections and of the writer's
+	readers chan *conn
 	writer  *writer
 	process []byte // names this run of the program in idempotency claims
-
-	statements sync.Map // of the read pool: query → *sql.Stmt
 
 	// life is held for reading by whatever uses the store, so that Close
 	// waits for it and nothing starts after.
@@ -78,7 +77,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{lock: lock, process: make([]byte, 16)}
-	rand.Read(s.process) //nolint:errcheck // never fails
+	rand.Read(s.process) // never fails
 	if err := s.start(ctx, dir, opt); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -94,7 +93,8 @@ func (s *Store) start(ctx context.Context, dir string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, conn, migrations(), dir); err != nil {
+	s.writer = newWriter(conn)
+	if err := migrate(ctx, conn.Conn, migrations(), dir); err != nil {
 		return err
 	}
 	if opt.Readers <= 0 {
@@ -103,9 +103,8 @@ func (s *Store) start(ctx context.Context, dir string, opt Options) error {
 	if err := s.openReaders(ctx, path, opt.Readers); err != nil {
 		return err
 	}
-	s.writer = newWriter(conn)
 	// Frames of the log may still hold what was shredded before a crash.
-	if err := s.writer.truncateLog(); err != nil {
+	if err := s.writer.shredLog(); err != nil {
 		return fmt.Errorf("sqlite: checkpoint of %s: %w", path, err)
 	}
 	go s.writer.loop()
@@ -131,14 +130,14 @@ func (s *Store) Close() error {
 // only by the last connection.
 func (s *Store) release() error {
 	var errs []error
-	if s.read != nil {
-		errs = append(errs, s.read.Close())
+	for range len(s.readers) {
+		errs = append(errs, (<-s.readers).close())
 	}
 	if s.writer != nil {
-		errs = append(errs, s.writer.close())
+		errs = append(errs, s.writer.shredLog(), s.writer.conn.close())
 	}
-	if s.write != nil {
-		errs = append(errs, s.write.Close())
+	for _, pool := range slices.Backward(s.pools) {
+		errs = append(errs, pool.Close())
 	}
 	errs = append(errs, s.lock.Close())
 	if err := errors.Join(errs...); err != nil {
@@ -156,8 +155,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = look(ctx, s, func(q session) (checks int64, err error) {
-		return checks, q.get(`SELECT checks FROM health WHERE id = 1`, nil, &checks)
+	_, err = look(ctx, s, func(q session) (int64, error) {
+		return one(q, itself[int64], `SELECT checks FROM health WHERE id = 1`)
 	})
 	return err
 }

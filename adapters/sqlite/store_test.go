@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -110,7 +111,7 @@ func TestWhatWasStoredIsThereAfterReopen(t *testing.T) {
 	}
 	got, err := w.Blob(w.ctx, w.id, w.user, blob.ID)
 	w.ok(err)
-	if string(got.Sealed) != string(blob.Sealed) {
+	if !bytes.Equal(got.Sealed, blob.Sealed) {
 		t.Fatal("the blob is another")
 	}
 	if next := w.append(1); next.First != 6 || next.Buffered != 3 {

@@ -12,8 +12,8 @@ const (
 	selectTenant = `SELECT ` + tenantColumns + ` FROM tenants t WHERE t.tenant = ? AND t.deleted_at IS NULL`
 )
 
-// tenantDest are the places of tenantColumns.
-func tenantDest(r *core.TenantRecord) []any {
+// tenantFields are the places of tenantColumns.
+func tenantFields(r *core.TenantRecord) []any {
 	s := &r.Settings
 	return []any{
 		&r.ID, &r.Profile, &s.RetentionDays, &s.MaxUsers, &s.MaxConversationsPerUser, &s.BatchSize,
@@ -21,17 +21,13 @@ func tenantDest(r *core.TenantRecord) []any {
 	}
 }
 
-func scanTenant(row scanner) (r core.TenantRecord, err error) {
-	return r, row.Scan(tenantDest(&r)...)
-}
-
 // CreateTenant writes a tenant with its keys.
 func (s *Store) CreateTenant(ctx context.Context, op core.Op, n core.NewTenant) (core.TenantRecord, error) {
-	return step(ctx, s, core.DeploymentTenant, op, func(t *txn) (core.TenantRecord, error) {
+	return ownStep(ctx, s, op, func(t *txn) (core.TenantRecord, error) {
 		if err := t.createTenant(n); err != nil {
 			return core.TenantRecord{}, err
 		}
-		return one(t.session, scanTenant, selectTenant, n.Record.ID)
+		return one(t.session, tenantFields, selectTenant, n.Record.ID)
 	})
 }
 
@@ -68,7 +64,7 @@ func (t *txn) createTenant(n core.NewTenant) error {
 // Tenant returns one.
 func (s *Store) Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord, error) {
 	return look(ctx, s, func(q session) (core.TenantRecord, error) {
-		return one(q, scanTenant, selectTenant, id)
+		return one(q, tenantFields, selectTenant, id)
 	})
 }
 
@@ -78,7 +74,7 @@ func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, 
 		if err := t.updateTenant(u); err != nil {
 			return core.TenantRecord{}, err
 		}
-		return one(t.session, scanTenant, selectTenant, id)
+		return one(t.session, tenantFields, selectTenant, id)
 	})
 }
 
@@ -117,8 +113,8 @@ func (s *Store) DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, 
 	if op.ID != "" {
 		op.ID = string(id) + "/" + op.ID
 	}
-	return act(ctx, s, core.DeploymentTenant, op, func(t *txn) error {
-		if err := t.get(selectTenantID, args{id}, &t.tenant); err != nil {
+	return ownAct(ctx, s, op, func(t *txn) error {
+		if err := t.enter(id); err != nil {
 			return err
 		}
 		if err := t.record(event); err != nil {
@@ -137,16 +133,18 @@ func (s *Store) DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, 
 // TenantIDs lists tenants by id.
 func (s *Store) TenantIDs(ctx context.Context, after core.TenantID, limit int) ([]core.TenantID, error) {
 	return look(ctx, s, func(q session) ([]core.TenantID, error) {
-		return list(q, scanText[core.TenantID], `SELECT tenant FROM tenants
+		return list(q, itself[core.TenantID], `SELECT tenant FROM tenants
 			WHERE tenant > ? AND deleted_at IS NULL ORDER BY tenant LIMIT ?`, after, max(limit, 0))
 	})
 }
 
 // Usage counts what the tenant has; the counters are kept by the steps.
 func (s *Store) Usage(ctx context.Context, id core.TenantID) (core.Usage, error) {
-	return look(ctx, s, func(q session) (u core.Usage, err error) {
-		return u, q.get(`SELECT users, conversations, interactions, buffered, blobs, blob_bytes FROM tenants
-			WHERE tenant = ? AND deleted_at IS NULL`, args{id},
-			&u.Users, &u.Conversations, &u.Interactions, &u.Buffered, &u.Blobs, &u.BlobBytes)
+	of := func(u *core.Usage) []any {
+		return []any{&u.Users, &u.Conversations, &u.Interactions, &u.Buffered, &u.Blobs, &u.BlobBytes}
+	}
+	return look(ctx, s, func(q session) (core.Usage, error) {
+		return one(q, of, `SELECT users, conversations, interactions, buffered, blobs, blob_bytes FROM tenants
+			WHERE tenant = ? AND deleted_at IS NULL`, id)
 	})
 }

@@ -16,8 +16,9 @@ const (
 	selectUserID    = `SELECT u.id` + ofTenant + ` AND u.user = ?`
 )
 
-func scanUser(row scanner) (r core.UserRecord, err error) {
-	return r, row.Scan(&r.ID, &r.RefKey, &r.Sealed, &r.Version, &r.Position, at{&r.CreatedAt}, at{&r.UpdatedAt})
+// userFields are the places of userColumns.
+func userFields(r *core.UserRecord) []any {
+	return []any{&r.ID, &r.RefKey, &r.Sealed, &r.Version, &r.Position, at{&r.CreatedAt}, at{&r.UpdatedAt}}
 }
 
 // CreateUser adds a user.
@@ -26,7 +27,7 @@ func (s *Store) CreateUser(ctx context.Context, tenant core.TenantID, op core.Op
 		if err := t.createUser(u); err != nil {
 			return core.UserRecord{}, err
 		}
-		return one(t.session, scanUser, selectUser, tenant, u.Record.ID)
+		return one(t.session, userFields, selectUser, tenant, u.Record.ID)
 	})
 }
 
@@ -62,7 +63,7 @@ func (t *txn) refFree(query string, owner int64, refKey, what string) error {
 	if refKey == "" {
 		return nil
 	}
-	existing, err := one(t.session, scanText[string], query, owner, refKey)
+	existing, err := one(t.session, itself[string], query, owner, refKey)
 	if absent(err) {
 		return nil
 	}
@@ -77,32 +78,32 @@ func (t *txn) refFree(query string, owner int64, refKey, what string) error {
 // User returns one.
 func (s *Store) User(ctx context.Context, tenant core.TenantID, id core.UserID) (core.UserRecord, error) {
 	return look(ctx, s, func(q session) (core.UserRecord, error) {
-		return one(q, scanUser, selectUser, tenant, id)
+		return one(q, userFields, selectUser, tenant, id)
 	})
 }
 
 // UserByRef returns the one with that reference.
 func (s *Store) UserByRef(ctx context.Context, tenant core.TenantID, refKey string) (core.UserRecord, error) {
 	return look(ctx, s, func(q session) (core.UserRecord, error) {
-		return one(q, scanUser, selectUserByRef, tenant, orNull(refKey))
+		return one(q, userFields, selectUserByRef, tenant, orNull(refKey))
 	})
 }
 
 // Users lists users by Position.
 func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.UserRecord, error) {
 	return view(ctx, s, func(q session) ([]core.UserRecord, error) {
-		var id int64
-		if err := q.get(selectTenantID, args{tenant}, &id); err != nil {
+		id, err := one(q, itself[int64], selectTenantID, tenant)
+		if err != nil {
 			return nil, err
 		}
-		return list(q, scanUser, selectUsers, id, page.After, max(page.Limit, 0))
+		return list(q, userFields, selectUsers, id, page.After, max(page.Limit, 0))
 	})
 }
 
 // UpdateUser replaces the sealed part.
 func (s *Store) UpdateUser(ctx context.Context, tenant core.TenantID, op core.Op, u core.UserUpdate) (core.UserRecord, error) {
 	return step(ctx, s, tenant, op, func(t *txn) (core.UserRecord, error) {
-		r, err := one(t.session, scanUser, selectUser, tenant, u.ID)
+		r, err := one(t.session, userFields, selectUser, tenant, u.ID)
 		if err == nil && r.Version != u.IfVersion {
 			err = versionConflict()
 		}
@@ -114,15 +115,15 @@ func (s *Store) UpdateUser(ctx context.Context, tenant core.TenantID, op core.Op
 		if err != nil {
 			return r, err
 		}
-		return one(t.session, scanUser, selectUser, tenant, u.ID)
+		return one(t.session, userFields, selectUser, tenant, u.ID)
 	})
 }
 
 // DeleteUser removes a user with all it has.
 func (s *Store) DeleteUser(ctx context.Context, tenant core.TenantID, op core.Op, id core.UserID, event core.Event) error {
 	return act(ctx, s, tenant, op, func(t *txn) error {
-		var user int64
-		if err := t.get(selectUserID, args{tenant, id}, &user); err != nil {
+		user, err := one(t.session, itself[int64], selectUserID, tenant, id)
+		if err != nil {
 			return err
 		}
 		had, err := t.userHoldings(user)
@@ -167,7 +168,8 @@ func (t *txn) holdings(conversations, blobs string, of int64) (u core.Usage, err
 	if err != nil {
 		return u, err
 	}
-	return u, t.get(blobs, args{of}, &u.Blobs, &u.BlobBytes)
+	err = t.get(blobs, args{of}, &u.Blobs, &u.BlobBytes)
+	return u, err
 }
 
 func negative(u core.Usage) core.Usage {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -21,21 +20,19 @@ const (
 // a savepoint, commits, and only then answers them, refusals too: what a
 // refusal tells about may be another step's work in the same transaction.
 type writer struct {
-	conn       *sql.Conn
-	statements map[string]*sql.Stmt
-	queue      chan *job
-	done       chan struct{}
-	jobs       []*job // of the transaction under way; kept for its memory
+	conn  *conn
+	queue chan *job
+	done  chan struct{}
+	jobs  []*job // of the transaction under way; kept for its memory
 
 	checkpointAt int64            // frames in the log at which to move it into the database
 	shred        bool             // the log holds what must not be found; see checkpoint.go
 	retry        <-chan time.Time // when to try again to shred
 }
 
-func newWriter(conn *sql.Conn) *writer {
+func newWriter(c *conn) *writer {
 	return &writer{
-		conn:         conn,
-		statements:   map[string]*sql.Stmt{},
+		conn:         c,
 		queue:        make(chan *job, queueLength),
 		done:         make(chan struct{}),
 		jobs:         make([]*job, 0, maxBatch),
@@ -82,16 +79,6 @@ func (w *writer) stop() {
 	<-w.done
 }
 
-// close gives the connection back, after stop. The database keeps its log as
-// long as a statement is left.
-func (w *writer) close() error {
-	errs := []error{w.truncateLog()}
-	for _, stmt := range w.statements {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(append(errs, w.conn.Close())...)
-}
-
 func (w *writer) loop() {
 	defer close(w.done)
 	for {
@@ -103,7 +90,7 @@ func (w *writer) loop() {
 			w.batch(j)
 			w.checkpoint()
 		case <-w.retry:
-			w.tryShred()
+			w.shredLog() //nolint:errcheck // it is tried again
 		}
 	}
 }
@@ -138,7 +125,7 @@ func (w *writer) finish(err error) {
 		err = core.Unavailable(err)
 		w.exec("ROLLBACK") //nolint:errcheck // there may be nothing left to roll back
 	} else if w.shred {
-		w.tryShred()
+		w.shredLog() //nolint:errcheck // it is tried again
 	}
 	for _, j := range w.jobs {
 		if err != nil {
@@ -188,29 +175,19 @@ func (w *writer) call(j *job) (err error) {
 			err = fmt.Errorf("panic in a step: %v", p)
 		}
 	}()
-	return j.run(session{ctx: context.Background(), prepare: w.prepare})
+	return j.run(w.session())
 }
 
 func (w *writer) exec(query string) error {
-	return session{ctx: context.Background(), prepare: w.prepare}.exec(query)
+	return w.session().exec(query)
 }
 
-// prepare gives the query's statement, which is prepared once. Only the
-// writer's goroutine calls it.
-func (w *writer) prepare(query string) (*sql.Stmt, error) {
-	if stmt, ok := w.statements[query]; ok {
-		return stmt, nil
-	}
-	stmt, err := w.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		w.statements[query] = stmt
-	}
-	return stmt, err
-}
+// session is without an end: a step is not cut short.
+func (w *writer) session() session { return w.conn.session(context.Background()) }
 
 // job is a queued step.
 type job struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the call that queued it and waits
 	run    func(session) error
 	err    error         // of the step
 	taken  atomic.Bool   // by the writer, which runs it, or by its caller, who left

@@ -241,3 +241,34 @@ func TestCallerWhoLeavesARunningStepFindsItWhole(t *testing.T) {
 		t.Fatalf("%d checks, want 3", n)
 	}
 }
+
+// The reads that hold a connection must not wait for another one: with each
+// waiting for the next, none would go on.
+func TestManyReadersDoNotStarveEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.append(5)
+	for range 20 {
+		w.reopen() // nothing is prepared
+		errs := make(chan error, 64)
+		for i := range cap(errs) {
+			go func() {
+				var err error
+				switch i % 4 {
+				case 0:
+					_, err = w.stretch(core.Window{Limit: 10})
+				case 1:
+					_, err = w.stretch(core.Window{Desc: true, Limit: 10})
+				case 2:
+					_, _, err = w.Changes(w.ctx, w.id, w.user, 0, 10)
+				case 3:
+					_, err = w.Expired(w.ctx, w.id, w.now, 10)
+				}
+				errs <- err
+			}()
+		}
+		for range cap(errs) {
+			w.ok(<-errs)
+		}
+	}
+}

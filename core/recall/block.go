@@ -209,13 +209,16 @@ func quote(text string, room int) (line string, whole bool) {
 	return out.String(), true
 }
 
+// lineBreaks are all that Unicode's line breaking must break at.
+const lineBreaks = "\n\v\f\r\u0085\u2028\u2029"
+
 // firstSpecial is where the planes of tags, variation selectors and private
 // characters begin.
 const firstSpecial = 0xe0000
 
 func quoteRune(r rune) string {
 	switch {
-	case r == '\n' || r == '\v' || r == '\f' || r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029':
+	case strings.ContainsRune(lineBreaks, r):
 		return " ⏎ "
 	case r == '\t':
 		return " "

@@ -55,7 +55,7 @@ const (
 	// contextFloor is the least score of a hit, as a share of the best one's:
 	// what is below is there for its session only, and costs more tokens than
 	// it tells.
-	contextFloor = 0.2
+	contextFloor = 0.25
 	// neighbourShare bounds the turns either side that come with the best hits,
 	// so that a line is read in its exchange: one part in so many of the budget.
 	neighbourShare = 8

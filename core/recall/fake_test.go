@@ -25,6 +25,7 @@ type fakeStore struct {
 	versions, builds, differences, stretches atomic.Int64 // calls
 
 	onBuild func()                // called as a build begins
+	onBlobs func()                // called when it has read the buffer
 	failing atomic.Pointer[error] // what Open fails with
 }
 
@@ -157,6 +158,7 @@ func (s *fakeStore) forgetConversation(user core.UserID, c core.ConversationID) 
 	u := s.users[user]
 	u.buffer = slices.DeleteFunc(u.buffer, func(e core.BufferEntry) bool { return e.Conversation == c })
 	u.blobs = slices.DeleteFunc(u.blobs, func(b core.BlobRecord) bool { return b.Conversation == c })
+	delete(u.numbers, c)
 	u.change(core.Change{Kind: core.ChangeConversationDeleted, Conversation: c})
 }
 
@@ -228,6 +230,9 @@ func (s *fakeStore) UserBuffer(
 func (s *fakeStore) Blobs(
 	_ context.Context, _ core.TenantID, user core.UserID, page core.Page, _ bool,
 ) ([]core.BlobRecord, error) {
+	if s.onBlobs != nil {
+		s.onBlobs()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, err := s.user(user)
@@ -247,6 +252,9 @@ func (s *fakeStore) Stretch(
 	u, err := s.user(user)
 	if err != nil {
 		return core.Stretch{}, err
+	}
+	if u.numbers[c] == 0 {
+		return core.Stretch{}, core.NotFound()
 	}
 	var out core.Stretch
 	left := w.Limit

@@ -28,11 +28,11 @@ func (f filter) compile() func(*turn) bool {
 		until = ceilMilli(*f.until)
 	}
 	if !f.cutoff.IsZero() {
-		cutoff = f.cutoff.UnixMilli() + 1
+		cutoff = f.cutoff.UnixMilli()
 	}
 	matches := map[core.Metadata]bool{}
 	return func(t *turn) bool {
-		if t.acceptedAt < cutoff || t.occurredAt < since || t.occurredAt >= until {
+		if t.acceptedAt <= cutoff || t.occurredAt < since || t.occurredAt >= until {
 			return false
 		}
 		if f.conversation != "" && t.conversation.id != f.conversation {

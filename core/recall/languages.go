@@ -2,7 +2,6 @@ package recall
 
 import (
 	"strings"
-	"unicode"
 )
 
 // language is an index into languages. English is the first, and what text is
@@ -22,8 +21,8 @@ var languages = []struct {
 	{code: "en", stop: `a about above after again all also am an and any are aren as at be because been before being below
 		between both but by can couldn could d did didn do does doesn doing don done down during each few for from further
 		had hadn has hasn have haven having he her here hers herself him himself his how i if in into is isn it
-		its itself just let ll m may me might mine more most must my myself no nor not now of off oh on once only or
-		other our ours out over own re really s same shall she should shouldn so some such t than that the their theirs them
+		its itself just let ll may me might mine more most must my myself no nor not now of off oh on once only or
+		other our ours out over own re really same shall she should shouldn so some such than that the their theirs them
 		themselves then there these they this those through to too under until up us ve very was wasn we were weren what
 		when where which while who whom whose why will with won would wouldn you your yours yourself`},
 	{code: "es", omitMarks: true, stop: `a al algo ante antes aquí así aunque cada como con contra cual cuando cuándo cuál
@@ -31,10 +30,9 @@ var languages = []struct {
 		están estar este esto estoy fue ha hay había han has hasta he la las le les lo los más me mi mis mucho muy nada
 		ni no nos nosotros o os otra otro para pero poco por porque puede que qué quien quién se sea ser si sí sin sobre son
 		soy su sus también tan te tengo ti tiene todo todos tu tus tú un una uno usted y ya yo`},
-	{code: "fr", omitMarks: true, stop: `à ai alors as au aucun aussi autre aux avec avez avoir c ça car ce cela ces
-		cet cette comme comment d dans de des donc du elle elles en encore es est et étais était êtes être eu fait il ils j
-		je l la le les leur leurs lui m ma mais me même mes moi mon n ne ni nos notre nous on ont ou où par pas peu peut plus
-		pour pourquoi qu quand que quel quelle qui quoi s sa sans se ses si son sont suis sur t ta te tes toi ton tous tout
+	{code: "fr", omitMarks: true, stop: `à ai alors as au aucun aussi autre aux avec avez avoir ça car ce cela ces
+		cet cette comme comment dans de des donc du elle elles en encore es est et étais était êtes être eu fait il ils 		je la le les leur leurs lui ma mais me même mes moi mon ne ni nos notre nous on ont ou où par pas peu peut plus
+		pour pourquoi qu quand que quel quelle qui quoi sa sans se ses si son sont suis sur ta te tes toi ton tous tout
 		très tu un une va vos votre vous y`},
 	{code: "ru", stop: `а без бы был была были было быть в вам вас весь во вот все всё вы где да даже для до его ее её если
 		есть еще ещё же за здесь и из или им их к как ко когда кто ли мне мной мой моя мы на над надо наш не него нее ней нет
@@ -51,14 +49,14 @@ var languages = []struct {
 	{code: "hu", stop: `a abban ahhoz ahogy aki akik akkor alatt amely amelyek ami amikor az azok azon azt azért be benne csak
 		de e egy egyes egyik el ez ezek ezen ezt ezért fel hanem hogy hogyan hol igen így illetve is itt jól ki kell kívül
 		le legyen lehet lesz lett maga majd meg mely melyek mert mi mikor milyen mint mit most már még mégis nagy nagyon ne
-		nekem nem nincs ő ők őket össze pedig s saját sem semmi sok számára talán te tehát után utolsó vagy vagyok van
+		nekem nem nincs ő ők őket össze pedig saját sem semmi sok számára talán te tehát után utolsó vagy vagyok van
 		vannak vele volt voltam való én és`},
 	{code: "de", stop: `aber als am an auch auf aus bei bin bis bist da dann das dass dein dem den denn der des dich die dies
 		diese dieser dir doch du durch ein eine einem einen einer eines er es euch für gegen habe haben hast hat hatte
 		ich ihm ihn ihr ihre im in ist ja jetzt kann kein keine können man mein meine mich mir mit nach nein nicht noch nun
 		nur ob oder ohne schon sehr sein seine sich sie sind so über um und uns unser unter vom von vor war waren warum was
 		weil wenn wer werden wie wieder will wir wird wo wurde zu zum zur`},
-	{code: "it", omitMarks: true, stop: `a ad ai al alla alle anche ancora avere c che chi ci come con cosa cui da dal
+	{code: "it", omitMarks: true, stop: `a ad ai al alla alle anche ancora avere che chi ci come con cosa cui da dal
 		dalla de dei del della delle di dove e è ed era erano essere fa fatto gli ha hai hanno ho i il in io l la le lei li lo
 		loro lui ma me mi mia mie mio molto ne nei nel nella noi non nostro o per perché più poi poco quale quando quanto
 		quella quello questa questo qui se sei si sia siamo solo sono sta stato su sua sue suo sul sulla ti tra tu tua tuo
@@ -89,6 +87,10 @@ func stopWordTable() map[string]uint16 {
 
 func (l language) isStop(word string) bool { return stopWords[word]>>l&1 == 1 }
 
+// minVotes is how many stop words must speak for a language other than
+// English. A single one proves nothing: "car" is a stop word of French.
+const minVotes = 2
+
 // detect guesses the language of a text from its stop words: the language that
 // most of them belong to; of equals, the one that comes first in languages.
 func detect(list []string) language {
@@ -100,11 +102,11 @@ func detect(list []string) language {
 	}
 	best := english
 	for i := range languages {
-		if votes[i] > votes[best] {
+		if votes[i] > votes[best] && votes[i] >= minVotes {
 			best = language(i) //nolint:gosec // a handful
 		}
 	}
-	if votes[best] == 0 && hasCyrillic(list) {
+	if best == english && hasCyrillic(list) {
 		return russian
 	}
 	return best
@@ -115,7 +117,7 @@ const russian language = 3
 func hasCyrillic(list []string) bool {
 	for _, w := range list {
 		for _, r := range w {
-			if unicode.Is(unicode.Cyrillic, r) {
+			if 0x400 <= r && r <= 0x4ff {
 				return true
 			}
 		}

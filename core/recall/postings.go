@@ -11,7 +11,7 @@ import (
 // growth. TestBytesAreAboutWhatIsAllocated holds them to the truth.
 const (
 	indexBytes        = 2000
-	turnBytes         = 290
+	turnBytes         = 220
 	termBytes         = 110
 	postingBytes      = 12
 	conversationBytes = 200

@@ -21,6 +21,25 @@ func better(t *testing.T, w *world, query, first, second string) {
 	}
 }
 
+// part is what one signal gives the turn with a text.
+func part(t *testing.T, w *world, query, signal, text string) float64 {
+	t.Helper()
+	items := w.search(recall.Query{Text: query, Limit: 50, Explain: true})
+	at := rankOf(items, text)
+	if at < 0 {
+		t.Fatalf("%q does not find %q", query, text)
+	}
+	return items[at].Breakdown[signal]
+}
+
+// more checks that a signal gives one turn more than another.
+func more(t *testing.T, w *world, query, signal, first, second string) {
+	t.Helper()
+	if a, b := part(t, w, query, signal, first), part(t, w, query, signal, second); a <= b {
+		t.Errorf("%q: %s gives %q %v and %q %v; want more", query, signal, first, a, second, b)
+	}
+}
+
 // Hours between lines put them into sessions of their own.
 const day = 24 * time.Hour
 
@@ -39,6 +58,7 @@ func TestShorterTurnsSayTheSameWithMoreWeight(t *testing.T) {
 	w := newWorld(t)
 	w.say("cnv_1", line{who: "Ann", text: "cactus"})
 	w.say("cnv_1", line{who: "Ann", text: "cactus between lamps, chairs, tables, curtains, pictures, carpets", after: day})
+	more(t, w, "cactus", "bm25", "cactus", "cactus between lamps, chairs, tables, curtains, pictures, carpets")
 	better(t, w, "cactus", "cactus", "cactus between lamps, chairs, tables, curtains, pictures, carpets")
 }
 
@@ -64,6 +84,7 @@ func TestASessionAboutTheQueryLiftsItsTurns(t *testing.T) {
 	w.say("cnv_1", append(about, line{who: "Ann", text: "violin in session one"})...)
 	other := append([]line{{who: "Ann", text: "mountains", after: day}, {who: "Ann", text: "rivers"}}, filler...)
 	w.say("cnv_1", append(other, line{who: "Ann", text: "violin in session two"})...)
+	more(t, w, "violin concert", "session", "violin in session one", "violin in session two")
 	better(t, w, "violin concert", "violin in session one", "violin in session two")
 }
 
@@ -90,6 +111,8 @@ func TestTurnsAroundAMatchRiseTogether(t *testing.T) {
 	w.say("cnv_1",
 		line{who: "Ann", text: "one"}, line{who: "Ann", text: "two"}, line{who: "Ann", text: "three"}, line{who: "Ann", text: "four"},
 		line{who: "Ann", text: "an accordion"}, line{who: "Ann", text: "beside"})
+	more(t, w, "accordion", "neighbours", "beside", "three")
+	more(t, w, "accordion", "neighbours", "three", "two")
 	better(t, w, "accordion", "beside", "three")
 	better(t, w, "accordion", "four", "two")
 }
@@ -101,15 +124,18 @@ func TestWordsSpreadOverAWindowCountTogether(t *testing.T) {
 	w.say("cnv_1", line{who: "Ann", text: "accordion alone", after: day}, line{who: "Ann", text: "spoon"}, line{who: "Ann", text: "fork"})
 	w.say("cnv_1", line{who: "Ann", text: "Lisbon tram", after: 2 * day})
 	w.say("cnv_1", line{who: "Ann", text: "festival tent", after: 3 * day})
+	more(t, w, "accordion festival Lisbon", "window", "accordion spread", "accordion alone")
 	better(t, w, "accordion festival Lisbon", "accordion spread", "accordion alone")
 }
 
 func TestTheAnswerToAMatchingQuestionRises(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.say("cnv_1", line{who: "Ann", text: "before"}, line{who: "Ann", text: "Which instrument, accordion?"}, line{who: "Ann", text: "Yes indeed"})
+	w.say("cnv_1", line{who: "Ann", text: "sooner"}, line{who: "Ann", text: "Which instrument, accordion?"}, line{who: "Ann", text: "Yes indeed"})
 	w.say("cnv_1", line{who: "Ann", text: "earlier", after: day}, line{who: "Ann", text: "Which instrument, accordion."}, line{who: "Ann", text: "Sure thing"})
+	more(t, w, "accordion instrument", "neighbours", "Yes indeed", "Sure thing")
 	better(t, w, "accordion instrument", "Yes indeed", "Sure thing")
+	more(t, w, "accordion instrument", "question", "Which instrument, accordion.", "Which instrument, accordion?")
 	better(t, w, "accordion instrument", "Which instrument, accordion.", "Which instrument, accordion?")
 }
 
@@ -121,6 +147,24 @@ func TestTheNamedSpeakersOwnTurnsRise(t *testing.T) {
 	better(t, w, "When did Ann go camping?", "our camping trip!", "our camping trip")
 	better(t, w, "When did Bob go camping?", "our camping trip", "our camping trip!")
 	better(t, w, "When did miller's camping start?", "our camping trip", "our camping trip!")
+}
+
+func TestBeingCalledByNameCountsLessThanAnotherWord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "boat"})
+	w.say("cnv_1", line{who: "Bob", text: "Ann, tea", after: day})
+	w.say("cnv_1", line{who: "Bob", text: "camping tea", after: 2 * day})
+	more(t, w, "Ann camping", "bm25", "camping tea", "Ann, tea")
+}
+
+func TestOneForeignWordMakesNoForeignText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "Nice red car!"}) // car: for, in French
+	if got := w.search(recall.Query{Text: "car"}); len(got) != 1 {
+		t.Errorf("found %q", texts(got))
+	}
 }
 
 func TestTurnsOfTheTimeThatIsNamedRise(t *testing.T) {

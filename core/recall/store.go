@@ -128,8 +128,8 @@ func (s store) difference(ctx context.Context, o owner, after int64) (d differen
 	return d, true, nil
 }
 
-// readStretch reads a conversation's interactions from First to Last. What is
-// gone by now is passed over: a later change says so.
+// readStretch reads a conversation's interactions from First to Last, and
+// perhaps some after. What is gone by now is passed over: a later change says so.
 func (s store) readStretch(ctx context.Context, o owner, c core.Change, take func(core.Interaction)) error {
 	for after := c.First - 1; after < c.Last; {
 		w := core.Window{After: after, Limit: int(min(c.Last-after, stretchPage))}
@@ -143,12 +143,10 @@ func (s store) readStretch(ctx context.Context, o owner, c core.Change, take fun
 		seen := 0
 		next := after
 		for _, in := range list {
-			if in.Number > after {
+			if in.Number > after { // a blob may begin before
 				seen++
 				next = max(next, in.Number)
-				if in.Number <= c.Last {
-					take(in)
-				}
+				take(in)
 			}
 		}
 		if seen < w.Limit {

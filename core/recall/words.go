@@ -103,7 +103,10 @@ var (
 	}
 )
 
-const firstUnspaced = 0x0e00 // Thai is the first of their blocks
+const (
+	firstUnspaced = 0x0e00 // Thai is the first of their blocks
+	longVowel     = 'ー'    // of both Japanese scripts, so of neither for Unicode
+)
 
 func asciiWord(r rune) bool { return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' }
 
@@ -114,8 +117,8 @@ func isDigitAt(s string, i int) bool { return 0 <= i && i < len(s) && '0' <= s[i
 // unspaced reports whether r is a letter of a script that writes words without
 // spaces between them (or, as Korean, with endings that would need a parser).
 func unspaced(r rune) bool {
-	return r >= firstUnspaced && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul,
-		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) && isWordRune(r)
+	return r == longVowel || r >= firstUnspaced && isWordRune(r) && unicode.In(r, unicode.Han, unicode.Hiragana,
+		unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 func shorten(w string) string {

@@ -80,5 +80,7 @@ func (b Backend) run(t *testing.T, guarantees []guarantee, calls []call) {
 			g.hold(NewWorld(t, b.Open(t)))
 		})
 	}
-	b.everyMethod(t, calls)
+	if len(calls) > 0 {
+		b.everyMethod(t, calls)
+	}
 }

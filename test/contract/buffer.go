@@ -21,6 +21,7 @@ func Buffer(t *testing.T, b Backend) {
 		{"BufferedGivesTheHead", bufferedGivesTheHead},
 		{"FlushMovesTheHead", flushMovesTheHead},
 		{"FlushChecksTheHead", flushChecksTheHead},
+		{"NothingWithoutAnID", nothingWithoutAnID},
 		{"OneOfManyFlushes", oneOfManyFlushes},
 		{"FlushingWhileAppending", flushingWhileAppending},
 		{"FlushWorksOnClosedConversations", flushWorksOnClosedConversations},

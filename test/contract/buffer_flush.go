@@ -80,6 +80,30 @@ func flushChecksTheHead(w *World) {
 	w.Recount(s.tenant)
 }
 
+func nothingWithoutAnID(w *World) {
+	s := w.stage()
+	w.unchanged(func() {
+		for _, id := range hostile(string(w.IDs.Blob())) {
+			f := w.MakeFlush(s.tenant, s.user, s.entries, 3)
+			if f.Blobs[0].ID = core.BlobID(id); f.Blobs[0].ID.Valid() {
+				continue
+			}
+			if _, err := w.CommitFlush(w.Ctx, s.tenant, w.Op(), f); err == nil {
+				w.T.Fatalf("a blob was made with the id %q", cut(id))
+			}
+		}
+		for _, id := range hostile(string(w.IDs.Interaction())) {
+			a := w.MakeAppend(s.user, s.conversation, 2)
+			if a.Entries[1].ID = core.InteractionID(id); a.Entries[1].ID.Valid() {
+				continue
+			}
+			if _, err := w.Append(w.Ctx, s.tenant, w.Op(), a); err == nil {
+				w.T.Fatalf("an interaction was taken in with the id %q", cut(id))
+			}
+		}
+	})
+}
+
 func oneOfManyFlushes(w *World) {
 	s := w.stage()
 	last, version := w.lastSeq(s.tenant), w.mustVersion(s)

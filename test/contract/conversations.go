@@ -13,6 +13,7 @@ func Conversations(t *testing.T, b Backend) {
 		{"ConversationIsKeptWhole", conversationIsKeptWhole},
 		{"ConversationsComeInOrderOfCreation", conversationsComeInOrderOfCreation},
 		{"ConversationPagesSurviveInserts", conversationPagesSurviveInserts},
+		{"PositionsAreNotUsedAgain", conversationPositionsAreNotUsedAgain},
 		{"LookAlikeReferencesAreApart", lookAlikeConversationRefsAreApart},
 		{"ReferenceIsTakenWithinItsUser", referenceIsTakenWithinItsUser},
 		{"OneOfManyTakesAReference", oneOfManyTakesAConversationRef},
@@ -166,6 +167,19 @@ func conversationPagesSurviveInserts(w *World) {
 		}
 	}
 	w.equal("the conversations, in pages,", got, want)
+}
+
+func conversationPositionsAreNotUsedAgain(w *World) {
+	s := w.stage()
+	for range 3 {
+		seen := w.MustCreateConversation(s.tenant, s.user)
+		w.ok(w.deleteConversation(s.with(ofConversation, string(seen.ID))))
+		next := w.MustCreateConversation(s.tenant, s.user)
+		got, err := w.Conversations(w.Ctx, s.tenant, s.user, core.Page{After: seen.Position, Limit: 5})
+		w.ok(err)
+		w.equal("what came since", got, []core.ConversationRecord{next})
+		w.ok(w.deleteConversation(s.with(ofConversation, string(next.ID))))
+	}
 }
 
 func lookAlikeConversationRefsAreApart(w *World) {

@@ -79,6 +79,9 @@ func hostileIDsAreNotFound(w *World, c call) {
 				w.notFound(c, s.with(in, id), in, id)
 			}
 		}
+		if c.takes&ofTenant != 0 && !c.ours {
+			w.notFound(c, s.with(ofTenant, string(core.DeploymentTenant)), ofTenant, "the deployment")
+		}
 	})
 	_, err := c.run(w.Ctx, w, s, w.Op())
 	w.ok(err) // the right ids are right

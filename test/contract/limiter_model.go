@@ -58,8 +58,8 @@ func agreesWithATokenBucket(t *testing.T, l *limits) {
 			buckets[i] = &tokens{content: time.Duration(r.Burst) * interval(r), at: at.now}
 		}
 		for range rapid.IntRange(1, 40).Draw(rt, "requests") {
-			pause := rapid.SampledFrom([]time.Duration{0, 0, 1, 50, 1000, 1e6, 7e6, 90e6}).Draw(rt, "pause")
-			at.now = at.now.Add(pause * time.Microsecond)
+			pause := rapid.SampledFrom([]int64{0, 0, 1, 50, 1000, 1e6, 7e6, 90e6}).Draw(rt, "pause")
+			at.now = at.now.Add(time.Duration(pause) * time.Microsecond)
 			var rates []core.Rate
 			var of []*tokens
 			for i, r := range kinds {

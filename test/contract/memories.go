@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/raven-memory/raven/core"
@@ -18,6 +19,7 @@ func Memories(t *testing.T, b Backend) {
 		{"StretchIsOfOneMoment", stretchIsOfOneMoment},
 		{"BlobsComeInOrderOfArrival", blobsComeInOrderOfArrival},
 		{"BlobPagesSurviveInserts", blobPagesSurviveInserts},
+		{"PositionsAreNotUsedAgain", memoryPositionsAreNotUsedAgain},
 		{"HeadersComeWithoutPayload", headersComeWithoutPayload},
 		{"BlobHeaderIsKeptWhole", blobHeaderIsKeptWhole},
 		{"UserBufferSpansConversations", userBufferSpansConversations},
@@ -123,9 +125,9 @@ func inOrder(w *World, s core.Stretch, desc bool) []int64 {
 	for _, e := range s.Buffered {
 		buffered = append(buffered, e.Number)
 	}
-	numbers := append(sealed, buffered...)
+	numbers := slices.Concat(sealed, buffered)
 	if desc {
-		numbers = append(buffered, sealed...)
+		numbers = slices.Concat(buffered, sealed)
 	}
 	for i := 1; i < len(numbers); i++ {
 		if numbers[i] == numbers[i-1] || numbers[i] < numbers[i-1] != desc {
@@ -161,9 +163,13 @@ func stretchOfNothingIsEmpty(w *World) {
 // nothing is missing, nothing is twice, and what was acknowledged is there.
 func stretchIsOfOneMoment(w *World) {
 	s := w.freshConversation(w.stage())
+	// Enough of both, so that reading either takes its time.
+	entries := w.MustAppend(s.tenant, s.user, s.conversation, core.MaxInteractions)
+	_, err := w.flush(s, entries[:core.MaxInteractions/2], 2)
+	w.ok(err)
 	const rounds = 40
 	acked := make(chan int64, 1)
-	acked <- 0
+	acked <- core.MaxInteractions
 	appendOne := func() error {
 		got, err := w.Append(w.Ctx, s.tenant, w.Op(), w.MakeAppend(s.user, s.conversation, 3))
 		if err == nil {
@@ -194,23 +200,30 @@ func stretchIsOfOneMoment(w *World) {
 		}
 		return nil
 	}
-	errs := together(4, func(i int) error {
+	var writing atomic.Int32
+	writing.Store(2)
+	write := func(step func() error) error {
+		defer writing.Add(-1)
 		for range rounds {
-			var err error
-			switch i {
-			case 0:
-				err = appendOne()
-			case 1:
-				err = flushOne()
-			default:
-				err = readOne(i == 3)
-			}
-			if err != nil {
+			if err := step(); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
-	w.allOK(errs)
+	}
+	w.allOK(together(4, func(i int) error {
+		switch i {
+		case 0:
+			return write(appendOne)
+		case 1:
+			return write(flushOne)
+		}
+		for range everything {
+			if err := readOne(i == 3); err != nil || writing.Load() == 0 {
+				return err
+			}
+		}
+		return nil
+	}))
 	w.Recount(s.tenant)
 }

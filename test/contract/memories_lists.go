@@ -68,6 +68,25 @@ func blobPagesSurviveInserts(w *World) {
 	w.equal("the blobs, in pages,", got, want)
 }
 
+func memoryPositionsAreNotUsedAgain(w *World) {
+	s := w.stage()
+	for range 3 {
+		w.MustAppend(s.tenant, s.user, s.conversation, 1)
+		buffered := w.mustBuffered(s)
+		seen := buffered[len(buffered)-1].Position
+		s.blob = w.MustFlush(s.tenant, s.user, buffered)
+		next := w.MustAppend(s.tenant, s.user, s.conversation, 1)
+		entries, err := w.UserBuffer(w.Ctx, s.tenant, s.user, core.Page{After: seen, Limit: 5})
+		w.ok(err)
+		w.equal("what came into the buffer since", entryIDs(entries), entryIDs(next))
+		w.ok(w.DeleteBlob(w.Ctx, s.tenant, w.Op(), w.makeBlobDelete(s, 1)))
+		blob := w.MustFlush(s.tenant, s.user, next)
+		blobs, err := w.Blobs(w.Ctx, s.tenant, s.user, core.Page{After: s.blob.Position, Limit: 5}, true)
+		w.ok(err)
+		w.equal("the blobs that came since", blobs, []core.BlobRecord{blob})
+	}
+}
+
 func headersComeWithoutPayload(w *World) {
 	s := w.stage()
 	want := s.blob
@@ -91,7 +110,7 @@ func blobHeaderIsKeptWhole(w *World) {
 	b.FirstAt = time.Date(1869, 2, 28, 23, 59, 59, 999e6, time.UTC).In(zone) // before any epoch
 	b.LastAt = time.Date(2261, 1, 1, 0, 0, 0, 1e6, time.UTC).In(zone)
 	b.FirstTakenAt, b.LastTakenAt = b.FirstTakenAt.In(zone), b.LastTakenAt.In(zone)
-	b.KeyVersion = 1<<32 - 1
+	b.KeyVersion, b.Kind = 1<<32-1, core.BlobSemantic
 	_, err := w.CommitFlush(w.Ctx, s.tenant, w.Op(), f)
 	w.ok(err)
 	want := *b

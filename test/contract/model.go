@@ -53,15 +53,6 @@ func (m *model) arrive() int64 {
 	return m.arrived
 }
 
-func (m *model) user(id core.UserID) *modelUser {
-	for _, u := range m.users {
-		if u.record.ID == id {
-			return u
-		}
-	}
-	return nil
-}
-
 func (m *model) userByRef(ref string) *modelUser {
 	for _, u := range m.users {
 		if ref != "" && u.record.RefKey == ref {
@@ -123,10 +114,6 @@ func (c *modelConversation) now() core.ConversationRecord {
 
 func (c *modelConversation) numbers() []int64 {
 	return numbersOf(core.Stretch{Blobs: c.blobs, Buffered: c.buffer})
-}
-
-func (c *modelConversation) blob(id core.BlobID) int {
-	return slices.IndexFunc(c.blobs, func(b core.BlobRecord) bool { return b.ID == id })
 }
 
 func (m *model) usage() (u core.Usage) {

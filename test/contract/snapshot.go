@@ -2,7 +2,6 @@ package contract
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -256,11 +255,12 @@ func sorted[E ~string](list []E) []E {
 // ascending fails the test unless positions are above 0 and rise.
 func ascending[E any](w *World, what string, list []E, position func(E) int64) {
 	w.T.Helper()
-	last, was := int64(0), int64(math.MinInt64)
+	last := int64(0)
 	for _, e := range list {
-		if last = position(e); last <= 0 || last <= was {
-			w.T.Fatalf("%s: position %d comes after %d", what, last, was)
+		at := position(e)
+		if at <= last {
+			w.T.Fatalf("%s: position %d comes after %d", what, at, last)
 		}
-		was = last
+		last = at
 	}
 }

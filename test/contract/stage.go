@@ -104,6 +104,7 @@ type call struct {
 	name   string
 	takes  slots            // ids that the method is given
 	step   bool             // whether it takes an Op
+	ours   bool             // whether the deployment may stand in the tenant's place
 	events []core.EventType // what the step records
 	run    func(ctx context.Context, w *World, at stage, op core.Op) (any, error)
 }

@@ -16,6 +16,7 @@ func Users(t *testing.T, b Backend) {
 		{"UsersComeInOrderOfCreation", usersComeInOrderOfCreation},
 		{"UserPagesSurviveInserts", userPagesSurviveInserts},
 		{"FollowerOfUsersMissesNone", followerOfUsersMissesNone},
+		{"PositionsAreNotUsedAgain", userPositionsAreNotUsedAgain},
 		{"LookAlikeReferencesAreApart", lookAlikeReferencesAreApart},
 		{"ReferenceIsTakenWithinItsTenant", referenceIsTakenWithinItsTenant},
 		{"OneOfManyTakesAReference", oneOfManyTakesAReference},
@@ -193,6 +194,21 @@ func followerOfUsersMissesNone(w *World) {
 	}))
 	w.ok(follow())
 	w.equal("the number of users a follower saw", len(seen), writers*each)
+}
+
+// userPositionsAreNotUsedAgain has what comes after what was last seen, and is
+// gone, come after it all the same.
+func userPositionsAreNotUsedAgain(w *World) {
+	t := w.MustCreateTenant()
+	for range 3 {
+		seen := w.MustCreateUser(t.ID)
+		w.ok(w.deleteUser(t.ID, seen.ID))
+		next := w.MustCreateUser(t.ID)
+		got, err := w.Users(w.Ctx, t.ID, core.Page{After: seen.Position, Limit: 5})
+		w.ok(err)
+		w.equal("what came since", got, []core.UserRecord{next})
+		w.ok(w.deleteUser(t.ID, next.ID))
+	}
 }
 
 func lookAlikeReferencesAreApart(w *World) {

@@ -19,10 +19,10 @@ func userQuotaHoldsUnderARace(w *World) {
 func userExhaustionIsToldOnce(w *World) {
 	t := w.MustCreateTenant(func(s *core.Settings) { s.MaxUsers = 1 })
 	limit := func(n int64) { w.mustSet(t.ID, func(s *core.Settings) { s.MaxUsers = n }) }
-	full := func(max, used int64, events int) {
+	full := func(limit, used int64, events int) {
 		w.T.Helper()
 		n := w.MakeUser(t.ID)
-		w.exhausted(w.createUser(n), core.QuotaUse{Name: "max_users", Limit: max, Used: used})
+		w.exhausted(w.createUser(n), core.QuotaUse{Name: "max_users", Limit: limit, Used: used})
 		w.equal("the quota.exhausted events", w.exhaustions(t.ID), events)
 		_, err := w.User(w.Ctx, t.ID, n.Record.ID)
 		w.refused(err, core.CodeNotFound)

@@ -19,7 +19,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
+
+	"github.com/raven-memory/raven/test/process"
 )
 
 // searchLimit is how deep the results are looked at.
@@ -85,7 +88,7 @@ func open(ctx context.Context, o options) (m memory, stop func(), err error) {
 	}
 	stop = func() {}
 	if o.url == "" {
-		if o.url, stop, err = startServer(ctx); err != nil {
+		if o.url, stop, err = startServer(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -95,6 +98,26 @@ func open(ctx context.Context, o options) (m memory, stop func(), err error) {
 		return nil, nil, err
 	}
 	return client, stop, nil
+}
+
+// startServer builds a server and runs it in a directory of its own.
+func startServer() (url string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "raven-recall-")
+	if err != nil {
+		return "", nil, err
+	}
+	clean := func() { _ = os.RemoveAll(dir) }
+	binary, err := process.Build(dir)
+	if err != nil {
+		clean()
+		return "", nil, err
+	}
+	server, err := process.Start(binary, filepath.Join(dir, "data"))
+	if err != nil {
+		clean()
+		return "", nil, err
+	}
+	return server.URL, func() { server.Stop(); clean() }, nil
 }
 
 // measure asks every question and counts the evidence among the results.

@@ -80,6 +80,8 @@ func (o *offline) Changes(context.Context, core.TenantID, core.UserID, int64, in
 	return nil, false, nil
 }
 
-func (o *offline) Open(_ context.Context, _ core.Place, sealed []byte) ([]byte, error) { return sealed, nil }
+func (o *offline) Open(_ context.Context, _ core.Place, sealed []byte) ([]byte, error) {
+	return sealed, nil
+}
 
 func (o *offline) Now() time.Time { return time.Now() }
