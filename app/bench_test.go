@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -33,7 +32,7 @@ func newBench(b *testing.B) *bench {
 	ctx, cancel := context.WithCancel(b.Context())
 	ready, done := make(chan string), make(chan error, 1)
 	go func() {
-		done <- serve(ctx, cfg, slog.New(slog.NewJSONHandler(io.Discard, nil)), func(_ context.Context, url string) error {
+		done <- serve(ctx, cfg, slog.New(slog.DiscardHandler), func(_ context.Context, url string) error {
 			ready <- url
 			return nil
 		})

@@ -12,7 +12,7 @@ import (
 	"net"
 	"strings"
 
-	"github.com/raven-memory/raven/adapters/fiber"
+	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
 	"github.com/raven-memory/raven/app/demo"
 	"github.com/raven-memory/raven/config"
 )

@@ -57,6 +57,7 @@ func SealEnvelope(random io.Reader, key []byte, keyVersion uint32, deployment st
 		return nil, err
 	}
 	copy(out[envelopeCommit:], commitment)
+	//nolint:gosec // the AEAD draws a random nonce of its own; NonceSize is 0
 	return aead.Seal(out, nil, plaintext, associatedData(out, deployment, place)), nil
 }
 

@@ -128,7 +128,7 @@ func monthAt(list []string, i int, month time.Month) (dateSpan, int) {
 	d := dateSpan{month: month}
 	next := i + 1
 	before := i - 1
-	if before >= 1 && (list[before] == "of" || list[before] == "de") {
+	if isOf(list, before) {
 		before--
 	}
 	if day := number(list, before); day != 0 {
@@ -137,7 +137,7 @@ func monthAt(list []string, i int, month time.Month) (dateSpan, int) {
 		d.day = day
 		next++
 	}
-	if next < len(list) && (list[next] == "of" || list[next] == "de") {
+	if isOf(list, next) {
 		next++
 	}
 	if next < len(list) {
@@ -149,6 +149,12 @@ func monthAt(list []string, i int, month time.Month) (dateSpan, int) {
 		return d, i
 	}
 	return d, next
+}
+
+// isOf reports whether a word that may stand between the parts of a date, in
+// English or a Romance language, is at i.
+func isOf(list []string, i int) bool {
+	return i >= 0 && i < len(list) && (list[i] == "of" || list[i] == "de")
 }
 
 func isoDate(list []string, i int) bool {

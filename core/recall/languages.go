@@ -103,7 +103,7 @@ func detect(list []string) language {
 	best := english
 	for i := range languages {
 		if votes[i] > votes[best] && votes[i] >= minVotes {
-			best = language(i) //nolint:gosec // a handful
+			best = language(i)
 		}
 	}
 	if best == english && hasCyrillic(list) {

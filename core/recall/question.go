@@ -81,7 +81,7 @@ func (x *index) ask(text string) question {
 func (x *index) spokenLanguages(first language) []language {
 	var others []language
 	for i := range languages {
-		if l := language(i); l != first && x.languages[l] > 0 { //nolint:gosec // a handful
+		if l := language(i); l != first && x.languages[l] > 0 {
 			others = append(others, l)
 		}
 	}

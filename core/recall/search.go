@@ -99,7 +99,7 @@ func (t *turn) item() Item {
 func (r *ranking) best(limit int, pass func(*turn) bool) []int32 {
 	top := make([]int32, 0, limit+1)
 	for slot := range r.score {
-		at := int32(slot) //nolint:gosec // slots are int32
+		at := int32(slot)
 		if r.score[slot] <= 0 || len(top) == limit && r.compare(at, top[limit-1]) > 0 || !pass(&r.index.turns[slot]) {
 			continue
 		}

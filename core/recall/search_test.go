@@ -16,7 +16,7 @@ func TestFiltersActBeforeTheLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 30 {
-		w.say("cnv_1", line{who: "Ann", text: "tea tea tea"})
+		w.say("cnv_1", line{who: "Ann", text: "tea and tea and tea"})
 	}
 	w.say("cnv_2", line{who: "Bot", text: "tea, once, long ago, in a far country", after: day, metadata: `{"topic":"x","deep":{"a":1}}`})
 	after := testStart.Add(day)

@@ -31,7 +31,7 @@ func (r *ranking) finish() {
 		if r.index.places[slot].session == none {
 			continue // free
 		}
-		at := int32(slot) //nolint:gosec // slots are int32
+		at := int32(slot)
 		r.neighbour[slot] = r.neighbours(at)
 		r.factor[slot] *= r.asks(at) * r.dated(at)
 		r.score[slot] = (r.sum[slot] + r.neighbour[slot]) * r.factor[slot]

@@ -16,7 +16,8 @@ import (
 func start(t *testing.T, s *store, word, id string, checks map[uint32]string) (*sealing.Service, error) {
 	t.Helper()
 	service := sealing.New(&wrapper{name: "test", word: word}, s, &clock{}, rand.Reader, sealing.Options{})
-	return service, service.Start(t.Context(), func() string { return id }, checks)
+	err := service.Start(t.Context(), func() string { return id }, checks)
+	return service, err
 }
 
 func TestFirstStartMakesTheDeploymentAndLaterOnesKeepIt(t *testing.T) {
