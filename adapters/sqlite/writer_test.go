@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/raven-memory/raven/adapters/sqlite"
@@ -216,9 +217,11 @@ func TestCallerWhoLeavesARunningStepFindsItWhole(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(w.ctx)
 	began, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	answer := make(chan error)
+	answer := make(chan error, 1)
+	var ran atomic.Bool
 	go func() {
 		answer <- w.DoFunc(ctx, func(exec execFunc) error {
+			defer ran.Store(true)
 			close(began)
 			<-goOn
 			return errors.Join(exec(addCheck), exec(addCheck))
@@ -231,9 +234,15 @@ func TestCallerWhoLeavesARunningStepFindsItWhole(t *testing.T) {
 	})
 	w.waitQueued(1)
 	cancel()
+	for range 1000 {
+		runtime.Gosched() // time enough to leave too early
+	}
 	close(goOn)
 	if err := <-answer; !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
+	}
+	if !ran.Load() {
+		t.Error("the caller was told while its step was at work")
 	}
 	close(ended)
 	w.ok(w.Do(w.ctx, addCheck))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -109,6 +110,9 @@ func (b *block) sortEpisodes() {
 // add adds a turn's line if the block stays within limit. With cut, a line that
 // is too long loses its end.
 func (b *block) add(slot int32, limit int, cut bool) bool {
+	if limit-b.size < len("- [c1 2006-01-02 15:04] a: a") {
+		return false // not even the shortest line fits
+	}
 	t := &b.index.turns[slot]
 	name, legend := b.name(t.conversation)
 	head := fmt.Sprintf("- [%s %s] %s: ", name, time.UnixMilli(t.occurredAt).UTC().Format("2006-01-02 15:04"), speaker(t))
@@ -190,11 +194,14 @@ func quote(text string, room int) (line string, whole bool) {
 	if room < 0 {
 		return "", false
 	}
+	if len(text) <= room && isPlain(text) {
+		return text, true
+	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var out strings.Builder
 	fitting := 0 // how much of out leaves room for the ellipsis
-	for _, r := range text {
-		piece := quoteRune(r)
+	for at, r := range text {
+		piece := quoteRune(r, text[at:])
 		if out.Len()+len(piece) > room {
 			if fitting == 0 {
 				return "", false
@@ -216,8 +223,26 @@ const lineBreaks = "\n\v\f\r\u0085\u2028\u2029"
 // characters begin.
 const firstSpecial = 0xe0000
 
-func quoteRune(r rune) string {
+// isPlain reports whether quote leaves the text as it is; false when it would
+// have to look closer.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '<' || c == '>' {
+			return false
+		}
+	}
+	return true
+}
+
+// quoteRune gives what stands for r, the rune that text begins with.
+func quoteRune(r rune, text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	raw := text[:size]
 	switch {
+	case r == utf8.RuneError:
+		return string(utf8.RuneError) // also for bytes that are no UTF-8
+	case r > ' ' && r <= '~' && r != '<' && r != '>':
+		return raw
 	case strings.ContainsRune(lineBreaks, r):
 		return " ⏎ "
 	case r == '\t':
@@ -227,9 +252,9 @@ func quoteRune(r rune) string {
 	case r == '>':
 		return "&gt;"
 	case r == '\u200c' || r == '\u200d': // they join and part letters and emoji
-		return string(r)
+		return raw
 	case unicode.Is(unicode.C, r), r >= firstSpecial: // controls, marks of direction; what can hide text
 		return ""
 	}
-	return string(r)
+	return raw
 }
