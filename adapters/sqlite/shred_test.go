@@ -119,8 +119,8 @@ func TestShreddingIsMadeUpForAfterACrash(t *testing.T) {
 	}
 }
 
-// There is always somebody who reads as of a moment ago: each reader holds on
-// until the next one has begun.
+// There is always somebody who reads as of a moment ago: each reader takes its
+// time, and holds on until the next one has begun.
 func TestLogStartsAnewUnderSteadyReading(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -129,15 +129,15 @@ func TestLogStartsAnewUnderSteadyReading(t *testing.T) {
 	go func() {
 		release, err := w.Hold(w.ctx)
 		for err == nil {
+			select {
+			case <-stop:
+				done <- release()
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
 			next, failed := w.Hold(w.ctx)
 			err = errors.Join(failed, release())
 			release = next
-			select {
-			case <-stop:
-				done <- errors.Join(err, release())
-				return
-			default:
-			}
 		}
 		done <- err
 	}()

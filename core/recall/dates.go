@@ -88,9 +88,11 @@ func monthTable() map[string]time.Month {
 }
 
 // doubtful are names of months that mean something else as well. They are
-// months beside a number, or after a word of time.
+// months beside a number, or after a word of time. joinsDate are the words that
+// stand between the parts of a date.
 var (
 	doubtful   = map[string]bool{"may": true, "march": true, "mars": true, "mai": true, "mei": true, "maj": true}
+	joinsDate  = map[string]bool{"of": true, "de": true}
 	beforeDate = map[string]bool{
 		"in": true, "of": true, "since": true, "until": true, "during": true, "by": true, "before": true, "after": true,
 		"last": true, "next": true, "this": true, "early": true, "mid": true, "late": true,
@@ -128,33 +130,29 @@ func monthAt(list []string, i int, month time.Month) (dateSpan, int) {
 	d := dateSpan{month: month}
 	next := i + 1
 	before := i - 1
-	if isOf(list, before) {
+	if before >= 1 && joinsDate[list[before]] {
 		before--
 	}
-	if day := number(list, before); day != 0 {
-		d.day = day
-	} else if day := number(list, next); day != 0 {
-		d.day = day
-		next++
-	}
-	if isOf(list, next) {
-		next++
-	}
-	if next < len(list) {
-		if d.year = asYear(list[next]); d.year != 0 {
+	if d.day = number(list, before); d.day == 0 {
+		if d.day = number(list, next); d.day != 0 {
 			next++
 		}
 	}
-	if doubtful[list[i]] && d.day == 0 && d.year == 0 && (i == 0 || !beforeDate[list[i-1]]) {
+	year := next
+	if year < len(list) && joinsDate[list[year]] {
+		year++
+	}
+	if year < len(list) {
+		d.year = asYear(list[year])
+	}
+	if d.year != 0 {
+		next = year + 1
+	}
+	alone := d.day == 0 && d.year == 0
+	if alone && doubtful[list[i]] && (i == 0 || !beforeDate[list[i-1]]) {
 		return d, i
 	}
 	return d, next
-}
-
-// isOf reports whether a word that may stand between the parts of a date, in
-// English or a Romance language, is at i.
-func isOf(list []string, i int) bool {
-	return i >= 0 && i < len(list) && (list[i] == "of" || list[i] == "de")
 }
 
 func isoDate(list []string, i int) bool {

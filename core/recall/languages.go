@@ -31,7 +31,8 @@ var languages = []struct {
 		ni no nos nosotros o os otra otro para pero poco por porque puede que qué quien quién se sea ser si sí sin sobre son
 		soy su sus también tan te tengo ti tiene todo todos tu tus tú un una uno usted y ya yo`},
 	{code: "fr", omitMarks: true, stop: `à ai alors as au aucun aussi autre aux avec avez avoir ça car ce cela ces
-		cet cette comme comment dans de des donc du elle elles en encore es est et étais était êtes être eu fait il ils 		je la le les leur leurs lui ma mais me même mes moi mon ne ni nos notre nous on ont ou où par pas peu peut plus
+		cet cette comme comment dans de des donc du elle elles en encore es est et étais était êtes être eu fait il ils
+		je la le les leur leurs lui ma mais me même mes moi mon ne ni nos notre nous on ont ou où par pas peu peut plus
 		pour pourquoi qu quand que quel quelle qui quoi sa sans se ses si son sont suis sur ta te tes toi ton tous tout
 		très tu un une va vos votre vous y`},
 	{code: "ru", stop: `а без бы был была были было быть в вам вас весь во вот все всё вы где да даже для до его ее её если
@@ -106,7 +107,7 @@ func detect(list []string) language {
 			best = language(i)
 		}
 	}
-	if best == english && hasCyrillic(list) {
+	if best == english && votes[english] == 0 && hasCyrillic(list) {
 		return russian
 	}
 	return best

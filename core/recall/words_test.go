@@ -63,6 +63,7 @@ func TestDetect(t *testing.T) {
 		"¿Dónde está la casa de mi madre?":          "es",
 		"Je ne sais pas où elle est allée":          "fr",
 		"Я не знаю, где она":                        "ru",
+		"I met Иван in the park":                    "en",
 		"Поехали":                                   "ru",
 		"Jag vet inte var hon är":                   "sv",
 		"Jeg vet ikke hvor hun er blitt av":         "no",

@@ -48,7 +48,7 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_of_tenant ON api_keys (tenant);
 
 -- Rows of this table are only ever appended and overwritten in place. A b-tree
--- page that is split or merged keeps stale copies of what moved, which
+-- page that is split or merged may keep a stale copy of what moved, which
 -- secure_delete does not reach; this way no copy of a wrapped key is made.
 -- Tenant 0 is the deployment.
 CREATE TABLE data_keys (
