@@ -136,15 +136,19 @@ func (w *world) createUser() core.UserID {
 	return u.ID
 }
 
-func (w *world) createConversation(user core.UserID) core.ConversationID {
-	w.t.Helper()
-	c, err := w.CreateConversation(w.ctx, w.id, core.Op{}, core.NewConversation{
+func (w *world) newConversation(user core.UserID) core.NewConversation {
+	return core.NewConversation{
 		Record: core.ConversationRecord{
 			ID: w.ids.Conversation(), User: user, Sealed: random(150), Status: core.ConversationOpen,
 			NextNumber: 1, Version: 1, CreatedAt: w.now, UpdatedAt: w.now,
 		},
 		Event: w.event(core.EventConversationCreated), Exhausted: w.event(core.EventQuotaExhausted),
-	})
+	}
+}
+
+func (w *world) createConversation(user core.UserID) core.ConversationID {
+	w.t.Helper()
+	c, err := w.CreateConversation(w.ctx, w.id, core.Op{}, w.newConversation(user))
 	w.ok(err)
 	return c.ID
 }

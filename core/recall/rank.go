@@ -61,13 +61,14 @@ func (x *index) rank(text string) *ranking {
 		*list = zeros(*list, n)
 	}
 	r.session, r.sessionCount = zeros(r.session, sessions), zeros(r.sessionCount, sessions)
-	if len(r.question.concepts) == 0 {
-		return r // nothing was asked for: every score is 0
-	}
 	for i := range r.question.concepts {
 		r.match(&r.question.concepts[i])
 	}
-	r.combine()
+	if len(r.question.concepts) > 0 {
+		r.combine()
+	} else {
+		r.takeSpeakers()
+	}
 	r.finish()
 	return r
 }

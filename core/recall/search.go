@@ -44,7 +44,8 @@ type Item struct {
 
 // Search returns the interactions that fit best, best first; of equals, the
 // newest first. A text in which no word is known finds nothing, and so does
-// one of stop words alone: that is no error.
+// one of stop words alone: that is no error. One that only names speakers finds
+// what they said.
 //
 // It needs the scope memory:read. CodeNotFound when the user does not exist,
 // otherwise the errors of the ports.

@@ -68,6 +68,16 @@ func (r *ranking) nameSpeakers() {
 	}
 }
 
+// takeSpeakers answers a question that names speakers and asks for nothing else
+// that anybody said: with all that they said.
+func (r *ranking) takeSpeakers() {
+	for _, turns := range r.question.spoken {
+		for _, p := range turns {
+			r.lexical[p.slot], r.sum[p.slot] = 1, 1
+		}
+	}
+}
+
 // asks lowers turns that end with a question.
 func (r *ranking) asks(slot int32) float64 {
 	if r.index.places[slot].asks {

@@ -1,6 +1,7 @@
 package recall_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -147,6 +148,17 @@ func TestTheNamedSpeakersOwnTurnsRise(t *testing.T) {
 	better(t, w, "When did Ann go camping?", "our camping trip!", "our camping trip")
 	better(t, w, "When did Bob go camping?", "our camping trip", "our camping trip!")
 	better(t, w, "When did miller's camping start?", "our camping trip", "our camping trip!")
+}
+
+func TestASpeakersNameAloneFindsWhatTheySaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say("cnv_1", line{who: "Ann", text: "tea"})
+	w.say("cnv_1", line{who: "Bob", text: "milk", after: day})
+	w.say("cnv_1", line{who: "Ann", text: "coffee", after: 2 * day})
+	if got := texts(w.search(recall.Query{Text: "What about Ann?"})); !slices.Equal(got, []string{"coffee", "tea"}) {
+		t.Errorf("found %q", got)
+	}
 }
 
 func TestBeingCalledByNameCountsLessThanAnotherWord(t *testing.T) {
