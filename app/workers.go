@@ -72,8 +72,8 @@ func (a *App) startWorkers() {
 func (a *App) flushIdle(ctx context.Context) error {
 	before := a.clock.Now().Add(-a.cfg.Memory.IdleFlush)
 	for {
-		n, err := a.memory.FlushIdle(ctx, before, idlePlaces)
-		if err != nil || n < idlePlaces {
+		done, err := a.memory.FlushIdle(ctx, before, idlePlaces)
+		if err != nil || done == 0 { // none left, or only such as fail
 			return err
 		}
 	}

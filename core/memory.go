@@ -168,7 +168,7 @@ type ChangeKind string
 const (
 	ChangeAppended            ChangeKind = "appended"             // Conversation, First…Last came into the buffer
 	ChangeSealed              ChangeKind = "sealed"               // Conversation, First…Last went into Blob (one change a blob)
-	ChangeForgotten           ChangeKind = "forgotten"            // Interactions are gone
+	ChangeForgotten           ChangeKind = "forgotten"            // Interactions of Conversation are gone
 	ChangeConversationDeleted ChangeKind = "conversation_deleted" // all of Conversation is gone
 	ChangeCleared             ChangeKind = "cleared"              // all is gone
 )

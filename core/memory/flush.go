@@ -120,8 +120,9 @@ func later(a, b time.Time) time.Time {
 }
 
 // FlushIdle seals what conversations left in their buffers since before, at
-// most limit conversations, and returns how many it saw.
-func (s *Service) FlushIdle(ctx context.Context, before time.Time, limit int) (int, error) {
+// most limit conversations, and returns how many it sealed or found gone. It
+// tells Report of those that fail.
+func (s *Service) FlushIdle(ctx context.Context, before time.Time, limit int) (done int, err error) {
 	places, err := s.Store.IdleBuffers(ctx, before, limit)
 	if err != nil {
 		return 0, err
@@ -133,9 +134,11 @@ func (s *Service) FlushIdle(ctx context.Context, before time.Time, limit int) (i
 		}
 		if err != nil && !core.Is(err, core.CodeNotFound) { // gone meanwhile is well
 			s.Report(ctx, "sealing an idle buffer", err)
+			continue
 		}
+		done++
 	}
-	return len(places), ctx.Err()
+	return done, ctx.Err()
 }
 
 // system is the caller that background work runs as.

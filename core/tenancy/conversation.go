@@ -150,17 +150,21 @@ func (s *Service) tryUpdateConversation(ctx context.Context, caller core.Caller,
 	if err := checkVersion(now.Version, ifVersion); err != nil {
 		return core.Conversation{}, err
 	}
-	c, err := card{Ref: now.ExternalRef, Label: now.Title, Metadata: now.Metadata}.
-		patched(patch.Title, "title", patch.Metadata)
+	before := card{Ref: now.ExternalRef, Label: now.Title, Metadata: now.Metadata}
+	c, err := before.patched(patch.Title, "title", patch.Metadata)
 	if err != nil {
 		return core.Conversation{}, err
+	}
+	closes := patch.closes() && now.Status == core.ConversationOpen
+	if c.same(before) && !closes {
+		return now, nil
 	}
 	sealed, err := s.Seal.Seal(ctx, core.ConversationPlace(caller.Tenant, user, id, now.Version+1), c.encode())
 	if err != nil {
 		return core.Conversation{}, err
 	}
 	record, err := s.Store.UpdateConversation(ctx, caller.Tenant, core.Op{}, core.ConversationUpdate{
-		User: user, ID: id, Sealed: sealed, Close: patch.closes(), IfVersion: now.Version, At: s.Clock.Now(),
+		User: user, ID: id, Sealed: sealed, Close: closes, IfVersion: now.Version, At: s.Clock.Now(),
 		Event: s.event(caller.Tenant, caller.Actor(), core.EventConversationClosed, core.EventData{
 			"user_id": string(user), "conversation_id": string(id),
 		}),

@@ -29,6 +29,15 @@ func decodeCard(plain []byte) (card, error) {
 	return c, err
 }
 
+// same reports whether two cards of one record say the same; the reference of a
+// record never changes.
+func (c card) same(other card) bool {
+	if c.Metadata != other.Metadata || (c.Label == nil) != (other.Label == nil) {
+		return false
+	}
+	return c.Label == nil || *c.Label == *other.Label
+}
+
 // NewUser is what a caller says of a new user. Metadata is a JSON object, or nil.
 type NewUser struct {
 	ExternalRef *string
@@ -225,10 +234,13 @@ func (s *Service) tryUpdateUser(ctx context.Context, caller core.Caller, id core
 	if err := checkVersion(now.Version, ifVersion); err != nil {
 		return core.User{}, err
 	}
-	c, err := card{Ref: now.ExternalRef, Label: now.DisplayName, Metadata: now.Metadata}.
-		patched(patch.DisplayName, "display_name", patch.Metadata)
+	before := card{Ref: now.ExternalRef, Label: now.DisplayName, Metadata: now.Metadata}
+	c, err := before.patched(patch.DisplayName, "display_name", patch.Metadata)
 	if err != nil {
 		return core.User{}, err
+	}
+	if c.same(before) {
+		return now, nil
 	}
 	sealed, err := s.Seal.Seal(ctx, core.UserPlace(caller.Tenant, id, now.Version+1), c.encode())
 	if err != nil {

@@ -109,6 +109,14 @@ func TestClosingSealsAndEndsIngest(t *testing.T) {
 	}
 	_, err = w.tenancy.UpdateConversation(w.ctx, caller, user, c, tenancy.ConversationPatch{Status: core.SetTo("open")}, 0)
 	want(t, core.CodeValidation, err)
+	again, err := w.tenancy.UpdateConversation(w.ctx, caller, user, c, tenancy.ConversationPatch{Status: core.SetTo("closed")}, closed.Version)
+	if err != nil || again.Version != closed.Version {
+		t.Errorf("closed again: %+v, %v", again, err)
+	}
+	titled, err := w.tenancy.UpdateConversation(w.ctx, caller, user, c, tenancy.ConversationPatch{Status: core.SetTo("closed"), Title: core.SetTo("late title")}, 0)
+	if err != nil || titled.Title == nil || *titled.Title != "late title" || titled.Status != core.ConversationClosed {
+		t.Errorf("titled after it was closed: %+v, %v", titled, err)
+	}
 }
 
 func TestIdleBufferIsSealed(t *testing.T) {
@@ -122,7 +130,7 @@ func TestIdleBufferIsSealed(t *testing.T) {
 	w.ingest(caller, busyUser, busy, "just now")
 	n, err := w.memory.FlushIdle(w.ctx, w.clock.Now().Add(-5*time.Minute), 100)
 	if err != nil || n != 1 {
-		t.Errorf("saw %d idle, %v", n, err)
+		t.Errorf("sealed %d idle, %v", n, err)
 	}
 	usage, err := w.tenancy.Usage(w.ctx, caller)
 	if err != nil || usage.Buffered != 1 || usage.Blobs != 1 {
