@@ -15,7 +15,6 @@ import (
 
 	"github.com/raven-memory/raven/adapters/memlimit"
 	"github.com/raven-memory/raven/adapters/snowball"
-	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/keys"
@@ -24,6 +23,7 @@ import (
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/core/sealing"
 	"github.com/raven-memory/raven/core/tenancy"
+	"github.com/raven-memory/raven/ports"
 )
 
 // maxBuckets bounds the rate limiter's memory.
@@ -36,7 +36,8 @@ type App struct {
 	clock clock
 	ids   *core.IDs
 
-	store   *sqlite.Store
+	store   store
+	limiter ports.Limiter
 	sealing *sealing.Service
 	keys    *keys.Service
 	quotas  *quotas.Service
@@ -54,13 +55,12 @@ type App struct {
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{cfg: cfg, log: log, purge: make(chan struct{}, 1)}
 	a.ids = core.NewIDs(a.clock.Now, rand.Reader)
-	store, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{})
-	if err != nil {
+	var err error
+	if a.store, a.limiter, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
-	a.store = store
 	if err := a.wire(ctx); err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, a.store.Close())
 	}
 	a.startWorkers()
 	return a, nil
@@ -80,7 +80,7 @@ func (a *App) wire(ctx context.Context) error {
 		return err
 	}
 	a.cursors = core.NewCursors(secret)
-	a.quotas = quotas.New(memlimit.New(maxBuckets), a.clock, quotas.Options{
+	a.quotas = quotas.New(a.limiter, memlimit.New(maxBuckets), a.clock, quotas.Options{
 		PerTenant:       a.cfg.Limits.RatePerMinute,
 		Unauthenticated: a.cfg.Limits.UnauthenticatedPerMinute,
 	})
@@ -110,6 +110,7 @@ func tenancyOptions(cfg config.Config) tenancy.Options {
 			RateLimitPerMinute:      cfg.Limits.RatePerMinute,
 		},
 		FoldEmail: foldEmail,
+		PlainRefs: cfg.Store.Backend == config.StoreRedis && !cfg.Store.Redis.HashExternalRefs,
 	}
 }
 

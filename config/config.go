@@ -74,9 +74,29 @@ type Registration struct {
 	Token Secret
 }
 
+// The places where state can be kept.
+const (
+	StoreEmbedded = "embedded"
+	StoreRedis    = "redis"
+)
+
 // Store chooses where state is kept.
 type Store struct {
-	Backend string
+	Backend string // StoreEmbedded or StoreRedis
+	Redis   Redis
+}
+
+// Redis says which Redis it is and what is asked of it.
+type Redis struct {
+	URL                       Secret
+	CAFile, CertFile, KeyFile string
+	PoolSize                  int64
+	Relaxed                   bool
+	TrustServer               bool
+	WaitReplicas              int64
+	WaitAOF                   bool
+	WaitTimeout               time.Duration
+	HashExternalRefs          bool
 }
 
 // Audit chooses where the audit log is kept.

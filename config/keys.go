@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func Table() []Key { return new(Config).keys() }
 // keys is the table: the one place where keys, defaults, bounds and their
 // documentation stand, bound to the fields of c.
 func (c *Config) keys() []Key {
-	return append(c.serverKeys(), c.domainKeys()...)
+	return slices.Concat(c.serverKeys(), c.storeKeys(), c.domainKeys())
 }
 
 func (c *Config) serverKeys() []Key {
@@ -71,9 +72,6 @@ func (c *Config) serverKeys() []Key {
 		{"data_dir", "./raven-data",
 			"Folder of the embedded store and of the platform keyring that is made at the first start. Created with mode 0700.",
 			path(&c.DataDir, false)},
-		{"store.backend", "embedded",
-			"Where state is kept: in `data_dir`.",
-			choice(&c.Store.Backend, []string{"embedded"}, "redis")},
 		{"audit.backend", "store",
 			"Where the audit log is kept: in the store.",
 			choice(&c.Audit.Backend, []string{"store"}, "postgres")},
@@ -94,6 +92,55 @@ func (c *Config) serverKeys() []Key {
 			"How long an unwrapped data key stays in memory, and so the longest that one which was taken away still works. 0: not at all.",
 			duration(&c.Keys.CacheTTL, 0, time.Hour)},
 	}
+}
+
+func (c *Config) storeKeys() []Key {
+	r := &c.Store.Redis
+	return []Key{
+		{"store.backend", StoreEmbedded,
+			"Where state is kept: in `data_dir`, or in the Redis of `store.redis.url`, which any number of servers may share.",
+			choice(&c.Store.Backend, []string{StoreEmbedded, StoreRedis})},
+		{"store.redis.url", "",
+			"The servers: redis://, rediss:// with TLS, redis+sentinel://host,host/master-name, redis+cluster://host,host; user and password in it.",
+			secret(&r.URL, "an URL that begins with redis:// or one of the others", isRedisURL)},
+		{"store.redis.ca_file", "",
+			"PEM file of the authorities that may have signed the servers' certificates. None: the system's.",
+			path(&r.CAFile, true)},
+		{"store.redis.cert_file", "",
+			"PEM file of the client certificate to show. Goes with `store.redis.key_file`.",
+			path(&r.CertFile, true)},
+		{"store.redis.key_file", "",
+			"PEM file of the client certificate's key.",
+			path(&r.KeyFile, true)},
+		{"store.redis.pool_size", "32",
+			"Connections that reads, and that writes, keep to a server.",
+			number(&r.PoolSize, 1, 10_000)},
+		{"store.redis.relaxed", "false",
+			"Accept a Redis that synchronises its file every second: a crash of its machine may lose the last second that was acknowledged.",
+			boolean(&r.Relaxed)},
+		{"store.redis.trust_server", "false",
+			"Accept a Redis that does not tell its configuration, as managed services do: its operator answers for eviction and persistence.",
+			boolean(&r.TrustServer)},
+		{"store.redis.wait_replicas", "0",
+			"Replicas that must have a change before it is acknowledged.",
+			number(&r.WaitReplicas, 0, 10)},
+		{"store.redis.wait_aof", "false",
+			"Have a change on the disks of the server, and of those replicas, before it is acknowledged; Redis 7.2 or later.",
+			boolean(&r.WaitAOF)},
+		{"store.redis.wait_timeout", "1s",
+			"The longest to wait for that; then the answer is 503.",
+			duration(&r.WaitTimeout, time.Millisecond, 30*time.Second)},
+		{"store.redis.hash_external_refs", "false",
+			"Keep a keyed hash in the place of external references and emails in the names of Redis keys. To be chosen before the first start.",
+			boolean(&r.HashExternalRefs)},
+	}
+}
+
+// isRedisURL leaves the rest to who opens it; several hosts make no URL of the
+// standard library's.
+func isRedisURL(text string) bool {
+	scheme, rest, ok := strings.Cut(text, "://")
+	return ok && rest != "" && (strings.HasPrefix(scheme, "redis"))
 }
 
 func (c *Config) domainKeys() []Key {

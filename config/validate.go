@@ -42,6 +42,12 @@ func (c *Config) validate(l *problems) {
 	if c.Keys.Platform.Keyring != "" && c.Keys.Platform.KeyringFile != "" {
 		l.addCombination("keys.platform.keyring", "is set, and so is keys.platform.keyring_file; set one")
 	}
+	if c.Store.Backend == StoreRedis && c.Store.Redis.URL == "" {
+		l.addCombination("store.redis.url", "is missing; store.backend redis needs it (RAVEN_STORE_REDIS_URL or RAVEN_STORE_REDIS_URL_FILE)")
+	}
+	if (c.Store.Redis.CertFile == "") != (c.Store.Redis.KeyFile == "") {
+		l.addCombination("store.redis.cert_file", "goes with store.redis.key_file; give both or neither")
+	}
 	c.Tenants.validate(l)
 }
 

@@ -113,6 +113,21 @@ func number(target *int64, least, most int64) value {
 	return field(target, allowed, parse, func(n int64) string { return strconv.FormatInt(n, 10) })
 }
 
+// boolean is a yes or a no.
+func boolean(target *bool) value {
+	const allowed = "true or false"
+	parse := func(text string) (bool, error) {
+		switch text {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+		return false, refused(text, allowed)
+	}
+	return field(target, allowed, parse, strconv.FormatBool)
+}
+
 // duration is a time span within bounds, as Go writes it.
 func duration(target *time.Duration, least, most time.Duration) value {
 	allowed := fmt.Sprintf("%s to %s, with a unit: ms, s, m, h", formatDuration(least), formatDuration(most))

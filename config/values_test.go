@@ -85,7 +85,6 @@ func TestValuesWithinBoundsAreTakenAndOthersRefused(t *testing.T) {
 func TestWhatIsNotInThisVersionIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"store.backend":          "redis",
 		"audit.backend":          "postgres",
 		"keys.platform.provider": "vault",
 		"keys.tenant.provider":   "vault",

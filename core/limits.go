@@ -39,7 +39,7 @@ const (
 // How long things are remembered.
 const (
 	IdempotencyLife  = 24 * time.Hour
-	IdempotencyLease = time.Minute
+	IdempotencyLease = 15 * time.Second // at least; a request under way is never overtaken
 )
 
 // MinChangesKept is how many of a user's last changes a store keeps at least,

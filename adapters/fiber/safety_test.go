@@ -155,7 +155,7 @@ func TestValuesOutliveTheirRequest(t *testing.T) {
 	t.Parallel()
 	var kept []string
 	clock := wallClock{}
-	w := serve(t, Config{Registration: RegistrationOpen}, Services{Quotas: quotas.New(nil, clock, quotas.Options{})},
+	w := serve(t, Config{Registration: RegistrationOpen}, Services{Quotas: quotas.New(nil, nil, clock, quotas.Options{})},
 		Deps{Clock: clock, IDs: core.NewIDs(clock.Now, rand.Reader)},
 		route{
 			method: http.MethodPost, path: "/keep/{user_id}", access: accessRegistration, query: []param{{name: "q", kind: paramText}},

@@ -106,7 +106,7 @@ func newFullWorld(t *testing.T, cfg Config, quota quotas.Options) *fullWorld {
 		cfg.Registration = RegistrationOpen
 	}
 	w := serve(t, cfg, Services{
-		Tenancy: tenants, Keys: apiKeys, Quotas: quotas.New(memlimit.New(1000), clock, quota),
+		Tenancy: tenants, Keys: apiKeys, Quotas: quotas.New(memlimit.New(1000), memlimit.New(1000), clock, quota),
 		Memory: memories, Recall: recalls, Sealing: seal,
 	}, Deps{Idempotency: store, Clock: clock, IDs: ids, Checks: []Check{{"store", true, store.Ping}}})
 	return &fullWorld{world: w, clock: clock, store: store}

@@ -58,7 +58,7 @@ func bareWorld(t *testing.T, cfg Config, checks ...Check) *world {
 	ids := core.NewIDs(clock.Now, rand.Reader)
 	return serve(t, cfg, Services{
 		Keys:   keys.New(nil, nil, clock, rand.Reader, ids, core.NewCursors(make([]byte, 32))),
-		Quotas: quotas.New(nil, clock, quotas.Options{}),
+		Quotas: quotas.New(nil, nil, clock, quotas.Options{}),
 	}, Deps{Clock: clock, IDs: ids, Checks: checks})
 }
 

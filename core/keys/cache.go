@@ -8,11 +8,11 @@ import (
 )
 
 // The cache's bounds. Its life is the longest that a revocation, a rotation's
-// end or changed settings take to reach a node that did not make them: it is
-// kept by time alone, so that there is no channel that could break, fall silent
-// or lag behind.
+// end or changed settings take to reach a node that did not make them, which is
+// to be less than a second: it is kept by time alone, so that there is no
+// channel that could break, fall silent or lag behind.
 const (
-	cacheLife = 900 * time.Millisecond
+	cacheLife = 500 * time.Millisecond
 	cacheKeys = 50_000
 )
 

@@ -21,14 +21,17 @@ type Options struct {
 
 // Service is safe for concurrent use.
 type Service struct {
-	limiter ports.Limiter
-	clock   ports.Clock
-	opt     Options
+	tenants   ports.Limiter
+	addresses ports.Limiter
+	clock     ports.Clock
+	opt       Options
 }
 
-// New makes the service.
-func New(limiter ports.Limiter, clock ports.Clock, opt Options) *Service {
-	return &Service{limiter: limiter, clock: clock, opt: opt}
+// New makes the service. Tenants are limited over all processes that share
+// tenants' limiter. Addresses are limited by each process for itself, so that a
+// flood of bad keys, and a good key, cost no round trip for it.
+func New(tenants, addresses ports.Limiter, clock ports.Clock, opt Options) *Service {
+	return &Service{tenants: tenants, addresses: addresses, clock: clock, opt: opt}
 }
 
 // Decision is the state of a rate limit after a request. Limited is false
@@ -43,12 +46,12 @@ type Decision struct {
 // Tenant charges one request to the caller's tenant. It fails with
 // CodeRateLimited, with the decision beside it.
 func (s *Service) Tenant(ctx context.Context, caller core.Caller) (Decision, error) {
-	return s.take(ctx, "tenant", "tenant:"+string(caller.Tenant), s.Limit(caller), 1)
+	return s.take(ctx, s.tenants, "tenant", "tenant:"+string(caller.Tenant), s.Limit(caller), 1)
 }
 
 // Look is the state of the caller's limit without charging it.
 func (s *Service) Look(ctx context.Context, caller core.Caller) (Decision, error) {
-	return s.take(ctx, "tenant", "tenant:"+string(caller.Tenant), s.Limit(caller), 0)
+	return s.take(ctx, s.tenants, "tenant", "tenant:"+string(caller.Tenant), s.Limit(caller), 0)
 }
 
 // Limit is what holds for the caller: the lower of its own setting and the
@@ -64,14 +67,14 @@ func (s *Service) Limit(caller core.Caller) int64 {
 // ChargeAddress charges a request without a valid key to its client address.
 // It fails with CodeRateLimited.
 func (s *Service) ChargeAddress(ctx context.Context, addr netip.Addr) error {
-	_, err := s.take(ctx, "address", addressKey(addr), s.opt.Unauthenticated, 1)
+	_, err := s.take(ctx, s.addresses, "address", addressKey(addr), s.opt.Unauthenticated, 1)
 	return err
 }
 
 // CheckAddress fails with CodeRateLimited when ChargeAddress would. It is asked
 // before a key is looked up, so that guessing keys costs the store nothing.
 func (s *Service) CheckAddress(ctx context.Context, addr netip.Addr) error {
-	d, err := s.take(ctx, "address", addressKey(addr), s.opt.Unauthenticated, 0)
+	d, err := s.take(ctx, s.addresses, "address", addressKey(addr), s.opt.Unauthenticated, 0)
 	if err == nil && d.Limited && d.Remaining == 0 {
 		return tooMany(d.Limit, max(time.Minute/time.Duration(d.Limit), time.Millisecond))
 	}
@@ -90,11 +93,11 @@ func addressKey(addr netip.Addr) string {
 	return "address:" + addr.String()
 }
 
-func (s *Service) take(ctx context.Context, policy, key string, perMinute, cost int64) (Decision, error) {
+func (s *Service) take(ctx context.Context, limiter ports.Limiter, policy, key string, perMinute, cost int64) (Decision, error) {
 	if perMinute == 0 {
 		return Decision{}, nil
 	}
-	decisions, err := s.limiter.Take(ctx, s.clock.Now(), core.Rate{Key: key, PerMinute: perMinute, Burst: perMinute, Cost: cost})
+	decisions, err := limiter.Take(ctx, s.clock.Now(), core.Rate{Key: key, PerMinute: perMinute, Burst: perMinute, Cost: cost})
 	if err != nil {
 		return Decision{}, err
 	}

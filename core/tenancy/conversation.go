@@ -58,7 +58,7 @@ func (s *Service) conversationRef(ctx context.Context, tenant core.TenantID, use
 	if ref == nil {
 		return "", nil
 	}
-	return s.Seal.Hash(ctx, tenant, "conversation/"+string(user), *ref)
+	return s.lookUp(ctx, tenant, "conversation/"+string(user), *ref)
 }
 
 // Conversation returns one of a user's.

@@ -84,7 +84,7 @@ func checkEmail(s string) string {
 func (s *Service) newTenant(ctx context.Context, r Registration, settings core.Settings) (core.NewTenant, core.IssuedKey, error) {
 	now := s.Clock.Now()
 	id := s.IDs.Tenant()
-	emailKey, err := s.Seal.Hash(ctx, core.DeploymentTenant, "email", s.opt.FoldEmail(r.Email))
+	emailKey, err := s.lookUp(ctx, core.DeploymentTenant, "email", s.opt.FoldEmail(r.Email))
 	if err != nil {
 		return core.NewTenant{}, core.IssuedKey{}, err
 	}

@@ -133,7 +133,7 @@ func (s *Service) userRef(ctx context.Context, tenant core.TenantID, ref *string
 	if ref == nil {
 		return "", nil
 	}
-	return s.Seal.Hash(ctx, tenant, "user", *ref)
+	return s.lookUp(ctx, tenant, "user", *ref)
 }
 
 // EnsureUser returns the user with the reference, and makes it when there is

@@ -228,11 +228,12 @@ func unrevokedKeysAreBounded(w *World) {
 	keys, err := w.APIKeys(w.Ctx, t.ID, all)
 	w.ok(err)
 	w.equal("the number of keys", len(keys), core.MaxKeysPerTenant)
-	op, key := w.Op(), w.MakeKey(t.ID)
-	w.unchanged(func() {
-		_, err := w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
-		w.exhausted(err, core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant, Used: core.MaxKeysPerTenant})
-	})
+	op, key, last := w.Op(), w.MakeKey(t.ID), w.lastSeq(t.ID)
+	_, err = w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
+	w.exhausted(err, core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant, Used: core.MaxKeysPerTenant})
+	_, _, err = w.FindAPIKey(w.Ctx, key.Hash)
+	w.refused(err, core.CodeNotFound)
+	w.equal("the last event", w.lastSeq(t.ID), last)
 	w.ok(w.revoke(t.ID, keys[len(keys)-1].ID)) // the revoked do not
 	_, err = w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
 	w.ok(err)

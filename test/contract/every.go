@@ -33,6 +33,7 @@ func (b Backend) everyMethod(t *testing.T, calls []call) {
 			t.Parallel()
 			w := NewWorld(t, b.Open(t))
 			for _, c := range calls {
+				w.tenants = nil // those of the calls before are left as they are
 				g.hold(w.on(named{t, c.name}), c)
 			}
 		})

@@ -47,12 +47,15 @@ func idempotencyCalls() []call {
 	}
 }
 
+// lease is how long a claim here is held.
+const lease = time.Minute
+
 // makeClaim is a first claim of a key of its own.
 func (w *World) makeClaim() core.IdempotencyClaim {
 	now := w.Now()
 	c := core.IdempotencyClaim{
 		OpID: w.IDs.Operation(), Now: now,
-		LeaseUntil: now.Add(core.IdempotencyLease), Until: now.Add(core.IdempotencyLife),
+		LeaseUntil: now.Add(lease), Until: now.Add(core.IdempotencyLife),
 	}
 	copy(c.Key[:], w.Bytes(32))
 	copy(c.Fingerprint[:], w.Bytes(32))
@@ -93,7 +96,7 @@ func firstClaimHoldsTheKey(w *World) {
 	w.ok(err)
 	w.equal("the first claim", got, core.IdempotencyState{Outcome: claimed, OpID: c.OpID})
 	w.meets(t.ID, w.again(c, 0), running)
-	w.meets(t.ID, w.again(c, core.IdempotencyLease-time.Millisecond), running)
+	w.meets(t.ID, w.again(c, lease-time.Millisecond), running)
 	other := w.again(c, 0)
 	other.Key[31] ^= 1
 	w.equal("the id of another key's claim", w.meets(t.ID, other, claimed).OpID, other.OpID)
@@ -148,7 +151,7 @@ func responseIsKeptWhole(w *World) {
 		want := append([]byte(nil), response...)
 		w.ok(w.Complete(w.Ctx, t.ID, c.Key, c.OpID, response))
 		clear(response)
-		for _, later := range []time.Duration{0, 2 * core.IdempotencyLease, core.IdempotencyLife - time.Millisecond} {
+		for _, later := range []time.Duration{0, 2 * lease, core.IdempotencyLife - time.Millisecond} {
 			got := w.meets(t.ID, w.again(c, later), replay)
 			w.equal("the response", got.Response, want)
 			clear(got.Response)
@@ -160,16 +163,16 @@ func expiredLeaseIsTakenOver(w *World) {
 	t := w.MustCreateTenant()
 	c := w.makeClaim()
 	w.meets(t.ID, c, claimed)
-	next := w.again(c, core.IdempotencyLease+time.Millisecond)
+	next := w.again(c, lease+time.Millisecond)
 	w.equal("the id under which it goes on", w.meets(t.ID, next, claimed).OpID, c.OpID)
 	w.meets(t.ID, w.again(next, time.Millisecond), running) // it has a lease of its own
-	third := w.again(next, core.IdempotencyLease+time.Millisecond)
+	third := w.again(next, lease+time.Millisecond)
 	w.equal("the id under which it goes on", w.meets(t.ID, third, claimed).OpID, c.OpID)
 	w.ok(w.Complete(w.Ctx, t.ID, c.Key, c.OpID, []byte("answer")))
 	w.equal("the response", w.meets(t.ID, w.again(third, time.Hour), replay).Response, []byte("answer"))
 	mismatched := w.makeClaim()
 	w.meets(t.ID, mismatched, claimed)
-	other := w.again(mismatched, core.IdempotencyLease+time.Millisecond)
+	other := w.again(mismatched, lease+time.Millisecond)
 	other.Fingerprint[5]++
 	w.meets(t.ID, other, mismatch) // another body never takes over
 }
@@ -181,7 +184,7 @@ func oneOfManyTakesOver(w *World) {
 	const callers = 24
 	states := make([]core.IdempotencyState, callers)
 	w.allOK(together(callers, func(i int) (err error) {
-		states[i], err = w.Begin(w.Ctx, t.ID, w.again(c, core.IdempotencyLease+time.Second))
+		states[i], err = w.Begin(w.Ctx, t.ID, w.again(c, lease+time.Second))
 		return err
 	}))
 	won := 0

@@ -186,20 +186,6 @@ func stretchIsOfOneMoment(w *World) {
 		_, err = w.flush(s, head, 2)
 		return err
 	}
-	readOne := func(desc bool) error {
-		sure := <-acked
-		acked <- sure
-		got, err := w.Stretch(w.Ctx, s.tenant, s.user, s.conversation, core.Window{Desc: desc, Limit: everything})
-		if err != nil {
-			return err
-		}
-		numbers := numbersOf(got)
-		slices.Sort(numbers)
-		if !slices.Equal(numbers, upTo(len(numbers))) || int64(len(numbers)) < sure {
-			return fmt.Errorf("%d were acknowledged; a stretch has %v", sure, numbers)
-		}
-		return nil
-	}
 	var writing atomic.Int32
 	writing.Store(2)
 	write := func(step func() error) error {
@@ -219,11 +205,27 @@ func stretchIsOfOneMoment(w *World) {
 			return write(flushOne)
 		}
 		for range everything {
-			if err := readOne(i == 3); err != nil || writing.Load() == 0 {
+			sure := <-acked
+			acked <- sure
+			if err := w.readsWhole(s, sure, i == 3); err != nil || writing.Load() == 0 {
 				return err
 			}
 		}
 		return nil
 	}))
 	w.Recount(s.tenant)
+}
+
+// readsWhole reads a conversation of which sure interactions are acknowledged.
+func (w *World) readsWhole(at stage, sure int64, desc bool) error {
+	got, err := w.Stretch(w.Ctx, at.tenant, at.user, at.conversation, core.Window{Desc: desc, Limit: everything})
+	if err != nil {
+		return err
+	}
+	numbers := numbersOf(got)
+	slices.Sort(numbers)
+	if !slices.Equal(numbers, upTo(len(numbers))) || int64(len(numbers)) < sure {
+		return fmt.Errorf("%d were acknowledged; a stretch has %v", sure, numbers)
+	}
+	return nil
 }

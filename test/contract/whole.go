@@ -50,7 +50,7 @@ func (b Backend) acknowledgedIsDurable(t *testing.T) {
 	state, err := w.Begin(w.Ctx, s.tenant, w.again(s.claim, 0))
 	w.ok(err)
 	if state.Outcome == running {
-		state = w.meets(s.tenant, w.again(s.claim, core.IdempotencyLease+time.Second), claimed)
+		state = w.meets(s.tenant, w.again(s.claim, lease+time.Second), claimed)
 	}
 	w.equal("the claim of a process that is gone", state, core.IdempotencyState{Outcome: claimed, OpID: s.claim.OpID})
 	w.mustPurge(3)

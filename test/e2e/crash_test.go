@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/process"
 )
 
 // The crash test's size. RAVEN_TEST_KILLS asks for more kills.
@@ -47,55 +49,92 @@ func (l *ledger) add(w *write) {
 // writers ingest, then holds what is stored against what was acknowledged.
 func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
+	dir := t.TempDir()
+	trial := newTrial(t, dir)
+	trial.run(func() {
+		trial.server.Kill()
+		trial.start()
+	})
+	if code := trial.server.Stop(); code != 0 {
+		t.Errorf("the server ended with %d", code)
+	}
+	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	checkEvents(t, store)
+}
+
+// trial is a server under load that is interrupted again and again.
+type trial struct {
+	t      *testing.T
+	dir    string
+	env    []string
+	server *process.Server
+	owner  *client
+	url    atomic.Pointer[string]
+	book   ledger
+}
+
+func newTrial(t *testing.T, dir string, env ...string) *trial {
+	t.Helper()
+	tr := &trial{t: t, dir: dir, env: append(env, "RAVEN_LIMITS_RATE_PER_MINUTE=0")}
+	tr.start()
+	tr.owner = register(t, tr.server.URL, "crash", object{"batch_size": 7})
+	tr.owner.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:u", nil)
+	for i := range conversations {
+		tr.owner.must(t, http.StatusCreated, "POST", "/api/v1/users/ext:u/conversations", object{"external_ref": fmt.Sprint("c", i)})
+	}
+	return tr
+}
+
+func (tr *trial) start() {
+	tr.t.Helper()
+	tr.server = start(tr.t, tr.dir, tr.env...)
+	tr.url.Store(&tr.server.URL)
+}
+
+// run interrupts as often as the environment says, then compares.
+func (tr *trial) run(interrupt func()) {
+	tr.t.Helper()
 	kills := defaultKills
 	if n, err := strconv.Atoi(os.Getenv("RAVEN_TEST_KILLS")); err == nil {
 		kills = n
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
+	tr.runTimes(kills, interrupt)
+}
 
-	dir := t.TempDir()
-	s := start(t, dir)
-	owner := register(t, s.URL, "crash", object{"batch_size": 7, "rate_limit_per_minute": nil})
-	owner.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:u", nil)
-	for i := range conversations {
-		owner.must(t, http.StatusCreated, "POST", "/api/v1/users/ext:u/conversations", object{"external_ref": fmt.Sprint("c", i)})
-	}
-	var book ledger
-	var url atomic.Pointer[string]
-	url.Store(&s.URL)
+func (tr *trial) runTimes(kills int, interrupt func()) {
+	t := tr.t
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 1))
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for i := range writers {
-		wg.Go(func() { (&writer{id: i, key: owner.key, url: &url, book: &book}).run(ctx) })
+		wg.Go(func() { (&writer{id: i, key: tr.owner.key, url: &tr.url, book: &tr.book}).run(ctx) })
 	}
 	for range kills {
 		time.Sleep(time.Duration(50+random.IntN(450)) * time.Millisecond) // a random moment, not a wait for something
-		s.Kill()
-		s = start(t, dir, "RAVEN_LIMITS_RATE_PER_MINUTE=0")
-		url.Store(&s.URL)
+		interrupt()
 	}
 	cancel()
 	wg.Wait()
 
-	owner.url = s.URL
-	acked, replayed := settle(t, owner, &book)
-	got := stored(t, owner)
-	lost, doubled, torn := book.compare(got)
-	t.Logf("kills %d, writes %d, acknowledged %d (%d by a repeat after a kill), interactions stored %d, lost %d, duplicated %d, torn %d",
-		kills, len(book.writes), acked, replayed, len(got), lost, doubled, torn)
+	tr.owner.url = tr.server.URL
+	acked, replayed := settle(t, tr.owner, &tr.book)
+	got := stored(t, tr.owner)
+	lost, doubled, torn := tr.book.compare(got)
+	t.Logf("seed %d, kills %d, writes %d, acknowledged %d (%d by a repeat at the end), interactions stored %d, lost %d, duplicated %d, torn %d",
+		seed, kills, len(tr.book.writes), acked, replayed, len(got), lost, doubled, torn)
 	if lost+doubled+torn > 0 {
 		t.Error("what is stored is not what was acknowledged")
 	}
 	if acked < kills {
 		t.Errorf("only %d writes were acknowledged; the test proves little", acked)
 	}
-	checkUsage(t, owner, int64(len(got)))
-	if code := s.Stop(); code != 0 {
-		t.Errorf("the server ended with %d", code)
-	}
-	checkEvents(t, dir, owner)
+	checkUsage(t, tr.owner, int64(len(got)))
 }
 
 // writer ingests until ctx ends, half of its calls with an Idempotency-Key that
@@ -121,14 +160,18 @@ func (w *writer) run(ctx context.Context) {
 		w.book.add(one)
 		for try := 0; ctx.Err() == nil && (try == 0 || one.key != "" && one.ids == nil); try++ {
 			c.url = *w.url.Load()
-			if ids, err := ingest(c, one); err == nil {
-				one.ids = ids
-			} else if try > 0 {
+			ids, err := ingest(c, one)
+			if one.ids = ids; errors.Is(err, errRunning) {
+				break // until the lease of the killed process runs out; settle repeats it
+			}
+			if err != nil && try > 0 {
 				time.Sleep(20 * time.Millisecond) // the server may be starting
 			}
 		}
 	}
 }
+
+var errRunning = errors.New("the first request with the key is still running")
 
 func ingest(c *client, w *write) ([]string, error) {
 	var list []object
@@ -142,6 +185,9 @@ func ingest(c *client, w *write) ([]string, error) {
 	a, err := c.do("POST", fmt.Sprintf("/api/v1/users/ext:u/conversations/ext:c%d/memory", w.conversation), object{"interactions": list}, headers...)
 	if err != nil {
 		return nil, err
+	}
+	if a.text("code") == "idempotency_in_progress" {
+		return nil, errRunning
 	}
 	if a.status != http.StatusCreated {
 		return nil, fmt.Errorf("%d: %s", a.status, a.raw)
@@ -160,11 +206,16 @@ func settle(t *testing.T, c *client, book *ledger) (acked, replayed int) {
 	t.Helper()
 	for _, w := range book.writes {
 		if w.ids == nil && w.key != "" {
-			ids, err := ingest(c, w)
-			if err != nil {
-				t.Fatalf("a repeat under its Idempotency-Key is refused: %v", err)
+			end := time.Now().Add(patience)
+			for w.ids == nil {
+				ids, err := ingest(c, w)
+				if err != nil && time.Now().After(end) {
+					t.Fatalf("a repeat under its Idempotency-Key is refused: %v", err)
+				}
+				if w.ids = ids; err != nil {
+					time.Sleep(50 * time.Millisecond) // the lease of a process that is gone runs out by time
+				}
 			}
-			w.ids = ids
 			replayed++
 		}
 		if w.ids != nil {
@@ -232,30 +283,32 @@ func checkUsage(t *testing.T, c *client, want int64) {
 	}
 }
 
-// checkEvents opens the store of the stopped server: every event is there,
-// numbered without gaps, and the flushes counted are the blobs there are.
-func checkEvents(t *testing.T, dir string, c *client) {
+// events is what checkEvents reads of a store.
+type events interface {
+	TenantIDs(ctx context.Context, after core.TenantID, limit int) ([]core.TenantID, error)
+	Events(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.Event, error)
+	Usage(ctx context.Context, id core.TenantID) (core.Usage, error)
+}
+
+// checkEvents reads the one tenant's events from the store itself: every event
+// is there, numbered without gaps, and the flushes counted are the blobs there
+// are.
+func checkEvents(t *testing.T, store events) {
 	t.Helper()
-	ctx := context.Background()
-	store, err := sqlite.Open(ctx, dir, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	ids, err := store.TenantIDs(ctx, "", 10)
+	ids, err := store.TenantIDs(t.Context(), "", 10)
 	if err != nil || len(ids) != 1 {
 		t.Fatalf("tenants %v, %v", ids, err)
 	}
 	var last, blobs int64
 	for {
-		events, err := store.Events(ctx, ids[0], last, 1000)
+		list, err := store.Events(t.Context(), ids[0], last, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(events) == 0 {
+		if len(list) == 0 {
 			break
 		}
-		for _, e := range events {
+		for _, e := range list {
 			if e.Seq != last+1 {
 				t.Fatalf("event %d follows %d", e.Seq, last)
 			}
@@ -265,7 +318,7 @@ func checkEvents(t *testing.T, dir string, c *client) {
 			}
 		}
 	}
-	usage, err := store.Usage(ctx, ids[0])
+	usage, err := store.Usage(t.Context(), ids[0])
 	if err != nil || usage.Blobs != blobs {
 		t.Errorf("%d blobs are stored (%v), %d were flushed by events", usage.Blobs, err, blobs)
 	}

@@ -16,7 +16,13 @@ import (
 
 func TestMainJobOverHTTP(t *testing.T) {
 	t.Parallel()
-	s := start(t, t.TempDir())
+	mainJob(t)
+}
+
+// mainJob is the whole of what Raven is for, on a server with further settings.
+func mainJob(t *testing.T, env ...string) {
+	t.Helper()
+	s := start(t, t.TempDir(), env...)
 	c := register(t, s.URL, "main", nil)
 	c.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:ada", object{"display_name": "Ada"})
 	c.must(t, http.StatusOK, "PUT", "/api/v1/users/ext:ada", nil)

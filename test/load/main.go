@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/valyala/fasthttp"
 
 	"github.com/raven-memory/raven/test/process"
@@ -28,6 +29,7 @@ type options struct {
 	seconds     int
 	rounds      int
 	history     int
+	redis       string
 }
 
 func main() {
@@ -36,11 +38,12 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 5, "length of a round")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the median is reported")
 	flag.IntVar(&o.history, "history", 1000, "interactions that the user has whose context is asked for")
-	echo := flag.Bool("echo", false, "serve the bare echo and nothing else")
+	flag.StringVar(&o.redis, "redis", "", "`URL` of a Redis to use as the store, with a bare RPUSH as a further floor; empty: the embedded store")
+	echo := flag.Bool("echo", false, "serve the floors and nothing else")
 	flag.Parse()
 	err := func() error {
 		if *echo {
-			return serveEcho()
+			return serveFloors(o.redis)
 		}
 		return run(o)
 	}()
@@ -60,12 +63,16 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	server, err := process.Start(binary, dir+"/data", "RAVEN_LIMITS_RATE_PER_MINUTE=0", "RAVEN_LOG_LEVEL=warn")
+	env := []string{"RAVEN_LIMITS_RATE_PER_MINUTE=0", "RAVEN_LOG_LEVEL=warn"}
+	if o.redis != "" {
+		env = append(env, "RAVEN_STORE_BACKEND=redis", "RAVEN_STORE_REDIS_URL="+o.redis)
+	}
+	server, err := process.Start(binary, dir+"/data", env...)
 	if err != nil {
 		return err
 	}
 	defer server.Kill()
-	floor, stopFloor, err := startEcho()
+	floor, stopFloor, err := startFloors(o.redis)
 	if err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func report(o options, cases []*scenario) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "%d connections, median of %d rounds of %d s\n", o.connections, o.rounds, o.seconds)
-	fmt.Fprintln(w, "request\tper second\tp50\tp99\tof its echo")
+	fmt.Fprintln(w, "request\tper second\tp50\tp99\tof its floor")
 	for _, c := range cases {
 		m, ratio := c.median(), "1"
 		if c.floor != nil {
@@ -194,9 +201,13 @@ func prepare(url, floor string, o options) ([]*scenario, error) {
 	}
 	small := &scenario{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1), "")}
 	large := &scenario{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer, "")}
-	return []*scenario{
-		small, large,
-		{name: "ingest of 1 interaction", status: 201, floor: small, request: func(worker, n int, r *fasthttp.Request) {
+	floors, stored := []*scenario{small, large}, small
+	if o.redis != "" {
+		stored = &scenario{name: "bare Fiber and one RPUSH of those bytes", status: 200, request: post(floor+"push", one(1, 1), "")}
+		floors = append(floors, stored)
+	}
+	return append(floors, []*scenario{
+		{name: "ingest of 1 interaction", status: 201, floor: stored, request: func(worker, n int, r *fasthttp.Request) {
 			build(r, fmt.Sprintf("%s/api/v1/users/ext:w%d/conversations/ext:c/memory", url, worker), api.key, one(worker, n))
 		}},
 		{name: fmt.Sprintf("context, %d interactions, warm", o.history), status: 200, floor: large, request: post(url+"/api/v1/users/ext:reader/context", query, api.key)},
@@ -204,7 +215,7 @@ func prepare(url, floor string, o options) ([]*scenario, error) {
 			build(r, url+"/api/v1/users/ext:reader", api.key, nil)
 			r.Header.SetMethod("GET")
 		}},
-	}, nil
+	}...), nil
 }
 
 func build(r *fasthttp.Request, url, key string, body []byte) {
@@ -226,7 +237,7 @@ func (a *api) fill(o options) error {
 	var tenant struct {
 		APIKey struct{ Key string } `json:"api_key"`
 	}
-	raw, err := a.call("POST", "/tenants", marshal(map[string]any{"name": "load", "email": "load@example.com"}))
+	raw, err := a.call("POST", "/tenants", marshal(map[string]any{"name": "load", "email": fmt.Sprintf("load-%d@example.com", time.Now().UnixNano())}))
 	if err != nil {
 		return err
 	}
@@ -282,18 +293,31 @@ func marshal(v any) []byte {
 	return raw
 }
 
-// startEcho runs the floor as a process of its own, as the server is one.
-func startEcho() (url string, stop func(), err error) {
+// startFloors runs the floors as a process of its own, as the server is one.
+func startFloors(redis string) (url string, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	return process.Floor(self, "-echo")
+	return process.Floor(self, "-echo", "-redis", redis)
 }
 
-func serveEcho() error {
+func serveFloors(redis string) error {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Post("/", func(c *fiber.Ctx) error { return c.Send(c.Body()) })
+	if redis != "" {
+		opt, err := goredis.ParseURL(redis)
+		if err != nil {
+			return err
+		}
+		client := goredis.NewClient(opt)
+		app.Post("/push", func(c *fiber.Ctx) error {
+			if err := client.RPush(c.UserContext(), "floor", c.Body()).Err(); err != nil {
+				return err
+			}
+			return c.Send(c.Body())
+		})
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

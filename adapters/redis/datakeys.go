@@ -1,0 +1,145 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// dataKey is a wrapped key as a field's value; its version is the field.
+type dataKey struct {
+	Provider  string `json:"provider"`
+	Wrapped   []byte `json:"wrapped"`
+	CreatedAt int64  `json:"created_at"`
+}
+
+func encodeDataKey(k core.WrappedKey) ([]byte, error) {
+	return json.Marshal(dataKey{k.Provider, k.Wrapped, ms(k.CreatedAt)})
+}
+
+func decodeDataKey(version, text string) (core.WrappedKey, error) {
+	var k dataKey
+	n, err := strconv.ParseUint(version, 10, 32)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &k)
+	}
+	if err != nil {
+		return core.WrappedKey{}, fault("a data key of version %q", version)
+	}
+	return core.WrappedKey{Version: uint32(n), Provider: k.Provider, Wrapped: k.Wrapped, CreatedAt: timeOf(k.CreatedAt)}, nil
+}
+
+func sortDataKeys(keys []core.WrappedKey) {
+	slices.SortFunc(keys, func(a, b core.WrappedKey) int { return cmp.Compare(a.Version, b.Version) })
+}
+
+// DataKeys lists the tenant's wrapped keys.
+func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error) {
+	t, err := keysOf(tenant)
+	if err != nil {
+		return nil, err
+	}
+	var exists *goredis.IntCmd
+	var hash *goredis.MapStringStringCmd
+	err = s.view(ctx, func(p goredis.Pipeliner) {
+		exists = p.Exists(ctx, t.tenant())
+		hash = p.HGetAll(ctx, t.dataKeys())
+	})
+	if err == nil && exists.Val() == 0 {
+		err = core.NotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var keys []core.WrappedKey
+	for version, text := range hash.Val() {
+		k, err := decodeDataKey(version, text)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	sortDataKeys(keys)
+	return keys, nil
+}
+
+// The deployment is one hash: its id, when it was made, and a field for each
+// data key and each check value.
+const (
+	fieldDataKey  = "datakey:"
+	fieldKeyCheck = "keycheck:"
+)
+
+// InitDeployment keeps d if there is none.
+func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Deployment, error) {
+	args := []any{"id", d.ID, "created_at", ms(d.CreatedAt)}
+	for _, k := range d.DataKeys {
+		text, err := encodeDataKey(k)
+		if err != nil {
+			return core.Deployment{}, err
+		}
+		args = append(args, fmt.Sprint(fieldDataKey, k.Version), text)
+	}
+	args = append(args, keyCheckArgs(d.KeyChecks)...)
+	answer, err := s.run(ctx, initDeployment, []string{deploymentKey}, args...)
+	if err != nil {
+		return core.Deployment{}, err
+	}
+	return deploymentOf(pairs(answer))
+}
+
+func keyCheckArgs(checks map[uint32]string) (args []any) {
+	for version, value := range checks {
+		args = append(args, fmt.Sprint(fieldKeyCheck, version), value)
+	}
+	return args
+}
+
+// Deployment returns the one there is.
+func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
+	var hash *goredis.MapStringStringCmd
+	err := s.view(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, deploymentKey) })
+	if err == nil && hash.Val()["id"] == "" {
+		err = core.NotFound()
+	}
+	if err != nil {
+		return core.Deployment{}, err
+	}
+	return deploymentOf(hash.Val())
+}
+
+func deploymentOf(f fields) (core.Deployment, error) {
+	d := core.Deployment{ID: f["id"], CreatedAt: f.time("created_at"), KeyChecks: map[uint32]string{}}
+	for name, value := range f {
+		if version, ok := strings.CutPrefix(name, fieldDataKey); ok {
+			k, err := decodeDataKey(version, value)
+			if err != nil {
+				return core.Deployment{}, err
+			}
+			d.DataKeys = append(d.DataKeys, k)
+		}
+		if version, ok := strings.CutPrefix(name, fieldKeyCheck); ok {
+			n, err := strconv.ParseUint(version, 10, 32)
+			if err != nil {
+				return core.Deployment{}, fault("a check value of version %q", version)
+			}
+			d.KeyChecks[uint32(n)] = value
+		}
+	}
+	sortDataKeys(d.DataKeys)
+	return d, nil
+}
+
+// AddKeyChecks adds check values of keyring versions.
+func (s *Store) AddKeyChecks(ctx context.Context, checks map[uint32]string) error {
+	_, err := s.run(ctx, addFields, []string{deploymentKey}, keyCheckArgs(checks)...)
+	return err
+}

@@ -1,0 +1,55 @@
+// Package redis is Raven's primary store: every store port and the limiter in a
+// Redis of version 7.0 or later, on one node, behind Sentinel, or on a Cluster.
+// Any number of processes may use it at once.
+//
+// Every step of a tenant is one script (scripts/), on keys that all begin with
+// the tenant's hash tag and are all named to Redis. Two indexes are outside: the
+// email's and the API key hash's. They are reserved before the tenant's script
+// and confirmed after it; a reservation that nobody confirms expires.
+//
+// What is deleted is unreadable and uncounted from the script on. What it leaves
+// goes in bounded steps before the call returns; PurgeTenants finishes what a
+// crash cut short. Redis itself keeps what was written in its append-only file
+// until it rewrites that: whoever must have a deleted tenant's wrapped keys off
+// the disk at once runs BGREWRITEAOF.
+//
+// The keys, where only the braces around a tenant's id are braces:
+//
+//	tenant:{T}                                  hash    profile (sealed), settings, version
+//	tenant:email:E                              string  the tenant with that email
+//	apikey:hash:H                               hash    index: tenant, key, scopes, expiry, revocation
+//	tenant:{T}:apikeys                          hash    key id → record; this one holds
+//	tenant:{T}:datakeys                         hash    version → wrapped key
+//	tenant:{T}:usage                            hash    counters, and the last number of everything counted
+//	tenant:{T}:events                           stream  of what happened; ids are Seq-0
+//	tenant:{T}:users                            zset    user ids by Position
+//	tenant:{T}:user:U                           hash    sealed part, counters, memory version
+//	tenant:{T}:user:external:E                  string  the user with that reference
+//	tenant:{T}:user:U:conversations             zset    conversation ids by Position
+//	tenant:{T}:user:U:conversations:external    hash    reference → conversation id
+//	tenant:{T}:user:U:conversation:C            hash    sealed part, counters, next number
+//	tenant:{T}:user:U:conversation:C:buffer     stream  of sealed interactions; ids are Number-0
+//	tenant:{T}:user:U:conversation:C:blobs      zset    blob/last number/how many, by first number
+//	tenant:{T}:user:U:blob:B                    hash    header, sealed interactions, version
+//	tenant:{T}:user:U:blobs                     zset    conversation/blob by Position
+//	tenant:{T}:user:U:episodic:blob_ids         zset    blob ids by when the first was taken in
+//	tenant:{T}:user:U:buffered                  zset    conversation/number by Position
+//	tenant:{T}:user:U:changes                   stream  of changes of the memory; ids are Version-0
+//	tenant:{T}:user:U:cleared                   zset    blobs that are cleared and not yet removed
+//	tenant:{T}:idle                             zset    user/conversation by last append
+//	tenant:{T}:expiry:blobs, …:expiry:buffers   zset    places by when the oldest in them was taken in
+//	tenant:{T}:exhausted                        zset    users whose quota is full, by what they have
+//	tenant:{T}:purge                            set     what deletions have left to remove
+//	tenant:{T}:op:O                             string  outcome of an operation; expires
+//	tenant:{T}:idempotency:H                    hash    claim and answer of an Idempotency-Key; expires
+//	tenant:{T}:operations                       zset    names of the two above by expiry
+//	tenant:{T}:rate:…                           string  bucket of a rate limit; expires
+//	raven:deployment                            hash    the deployment, its keys and check values
+//	raven:tenants                               zset    all tenants
+//	raven:health                                string  what a health check wrote
+//	raven:{operations}:…, raven:{rate}:…                as above, for what is no tenant's
+//
+// Emails, references and operations stand in keys percent-encoded where a brace,
+// a space or a control character is in them, and hashed where they are very
+// long.
+package redis

@@ -1,0 +1,191 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// This file builds every key, and builds none from an id that is not Valid. The
+// braces around a tenant's id are Redis Cluster's hash tag: all of a tenant is
+// in one slot. Keys of the deployment begin with "raven:".
+
+const (
+	deploymentKey = "raven:deployment"
+	registryKey   = "raven:tenants" // ids of tenants, and of what is left of deleted ones, by their text
+	healthKey     = "raven:health"
+
+	// Operations of the deployment are in one slot.
+	deploymentRoot = "raven:{operations}"
+	// As are the buckets of rate limits that are no tenant's.
+	rateRoot = "raven:{rate}"
+)
+
+// emailKey is where the tenant with that email is.
+func emailKey(email string) string { return "tenant:email:" + escape(email) }
+
+// hashKey is where the API key with that hash is.
+func hashKey(hash core.KeyHash) string { return "apikey:hash:" + hex.EncodeToString(hash[:]) }
+
+// tenantKeys are the keys of a tenant, or of the deployment in its place.
+type tenantKeys struct {
+	id   core.TenantID
+	root string
+}
+
+// keysOf fails with CodeNotFound for an id that is not Valid.
+func keysOf(id core.TenantID) (tenantKeys, error) {
+	if !id.Valid() {
+		return tenantKeys{}, core.NotFound()
+	}
+	return tenantKeys{id: id, root: "tenant:{" + string(id) + "}"}, nil
+}
+
+// deployment are the keys of what no tenant does.
+var deployment = tenantKeys{id: core.DeploymentTenant, root: deploymentRoot}
+
+func (t tenantKeys) tenant() string        { return t.root }
+func (t tenantKeys) usage() string         { return t.root + ":usage" }
+func (t tenantKeys) events() string        { return t.root + ":events" }
+func (t tenantKeys) dataKeys() string      { return t.root + ":datakeys" }
+func (t tenantKeys) apiKeys() string       { return t.root + ":apikeys" }
+func (t tenantKeys) users() string         { return t.root + ":users" }
+func (t tenantKeys) exhausted() string     { return t.root + ":exhausted" }
+func (t tenantKeys) idle() string          { return t.root + ":idle" }
+func (t tenantKeys) expiryBlobs() string   { return t.root + ":expiry:blobs" }
+func (t tenantKeys) expiryBuffers() string { return t.root + ":expiry:buffers" }
+func (t tenantKeys) purge() string         { return t.root + ":purge" }
+func (t tenantKeys) operations() string    { return t.root + ":operations" }
+
+// operation is the key of a member of operations.
+func (t tenantKeys) operation(member string) string { return t.root + ":" + member }
+
+// operationName is the member of operations that an operation is.
+func operationName(op string) string { return "op:" + escape(op) }
+
+// claimName is the member of operations that an Idempotency-Key is.
+func claimName(key [32]byte) string { return "idempotency:" + hex.EncodeToString(key[:]) }
+
+// userByRef is where the user with that reference is.
+func (t tenantKeys) userByRef(ref string) string { return t.root + ":user:external:" + escape(ref) }
+
+// userKeys are the keys of a user.
+type userKeys struct {
+	tenantKeys
+	user core.UserID
+	own  string
+}
+
+// keysOfUser fails with CodeNotFound for an id that is not Valid.
+func keysOfUser(tenant core.TenantID, user core.UserID) (userKeys, error) {
+	t, err := keysOf(tenant)
+	if err != nil {
+		return userKeys{}, err
+	}
+	return t.of(user)
+}
+
+func (t tenantKeys) of(user core.UserID) (userKeys, error) {
+	if !user.Valid() {
+		return userKeys{}, core.NotFound()
+	}
+	return userKeys{tenantKeys: t, user: user, own: t.root + ":user:" + string(user)}, nil
+}
+
+func (u userKeys) hash() string          { return u.own }
+func (u userKeys) changes() string       { return u.own + ":changes" }
+func (u userKeys) buffered() string      { return u.own + ":buffered" }
+func (u userKeys) conversations() string { return u.own + ":conversations" }
+func (u userKeys) refs() string          { return u.own + ":conversations:external" }
+func (u userKeys) blobs() string         { return u.own + ":blobs" }
+func (u userKeys) blobsByTime() string   { return u.own + ":episodic:blob_ids" }
+func (u userKeys) cleared() string       { return u.own + ":cleared" }
+
+// blob fails with CodeNotFound for an id that is not Valid.
+func (u userKeys) blob(id core.BlobID) (string, error) {
+	if !id.Valid() {
+		return "", core.NotFound()
+	}
+	return u.own + ":blob:" + string(id), nil
+}
+
+// conversationKeys are the keys of a conversation.
+type conversationKeys struct {
+	userKeys
+	conversation core.ConversationID
+	self         string
+}
+
+// keysOfConversation fails with CodeNotFound for an id that is not Valid.
+func keysOfConversation(tenant core.TenantID, user core.UserID, id core.ConversationID) (conversationKeys, error) {
+	u, err := keysOfUser(tenant, user)
+	if err != nil {
+		return conversationKeys{}, err
+	}
+	return u.in(id)
+}
+
+func (u userKeys) in(id core.ConversationID) (conversationKeys, error) {
+	if !id.Valid() {
+		return conversationKeys{}, core.NotFound()
+	}
+	return conversationKeys{userKeys: u, conversation: id, self: u.own + ":conversation:" + string(id)}, nil
+}
+
+func (c conversationKeys) hash() string   { return c.self }
+func (c conversationKeys) buffer() string { return c.self + ":buffer" }
+func (c conversationKeys) sealed() string { return c.self + ":blobs" }
+
+// place names the conversation within its tenant.
+func (c conversationKeys) place() string { return string(c.user) + "/" + string(c.conversation) }
+
+// rateKey is the key of a bucket. Buckets of a tenant's are in its slot.
+func rateKey(bucket string) string {
+	if name, ok := strings.CutPrefix(bucket, "tenant:"); ok {
+		id, _, _ := strings.Cut(name, ":")
+		if t, err := keysOf(core.TenantID(id)); err == nil {
+			return t.root + ":rate:" + escape(bucket)
+		}
+	}
+	return rateRoot + ":" + escape(bucket)
+}
+
+// longest is how long a text may be and still stand in a key as it is.
+const longest = 1024
+
+// escape writes a caller's text so that it can stand at the end of a key: no
+// braces, no control characters, nothing that is not UTF-8, not too long.
+// Different texts stay different.
+func escape(text string) string {
+	var out strings.Builder
+	for rest := text; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		if plain(r, size) {
+			out.WriteString(rest[:size])
+		} else {
+			for i := range size {
+				fmt.Fprintf(&out, "%%%02X", rest[i])
+			}
+		}
+		rest = rest[size:]
+	}
+	if out.Len() <= longest {
+		return out.String()
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "%sha256:" + hex.EncodeToString(sum[:]) // no escaped text begins so
+}
+
+func plain(r rune, size int) bool {
+	switch {
+	case r == utf8.RuneError && size <= 1:
+		return false
+	case r <= ' ', r == '{', r == '}', r == '%', r >= 0x7f && r < 0xa0:
+		return false
+	}
+	return true
+}

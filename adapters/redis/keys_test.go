@@ -1,0 +1,172 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"github.com/raven-memory/raven/adapters/redis"
+	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/backend"
+)
+
+// The names are a promise to whoever looks with redis-cli.
+var names = compile(
+	// Fixed from the beginning.
+	`tenant:{T}`, `tenant:email:E`, `apikey:hash:H`,
+	`tenant:{T}:apikeys`, `tenant:{T}:users`, `tenant:{T}:user:U`, `tenant:{T}:user:external:E`,
+	`tenant:{T}:user:U:conversations`, `tenant:{T}:user:U:conversation:C`,
+	`tenant:{T}:user:U:conversation:C:buffer`, `tenant:{T}:user:U:episodic:blob_ids`,
+	// Beside them.
+	`tenant:{T}:usage`, `tenant:{T}:events`, `tenant:{T}:datakeys`, `tenant:{T}:exhausted`, `tenant:{T}:idle`,
+	`tenant:{T}:expiry:blobs`, `tenant:{T}:expiry:buffers`, `tenant:{T}:purge`,
+	`tenant:{T}:operations`, `tenant:{T}:op:E`, `tenant:{T}:idempotency:H`, `tenant:{T}:rate:E`,
+	`tenant:{T}:user:U:changes`, `tenant:{T}:user:U:buffered`, `tenant:{T}:user:U:blobs`, `tenant:{T}:user:U:blob:B`,
+	`tenant:{T}:user:U:conversations:external`, `tenant:{T}:user:U:conversation:C:blobs`, `tenant:{T}:user:U:cleared`,
+	// The deployment's.
+	`raven:deployment`, `raven:tenants`, `raven:health`, `raven:{rate}:E`,
+	`raven:{operations}:operations`, `raven:{operations}:op:E`, `raven:{operations}:idempotency:H`,
+)
+
+func compile(patterns ...string) []*regexp.Regexp {
+	ulid := `[0-7][0-9a-hjkmnp-tv-z]{25}`
+	parts := strings.NewReplacer(`{T}`, `\{ten_`+ulid+`\}`, `:U`, `:usr_`+ulid, `:C`, `:cnv_`+ulid, `:B`, `:blob_`+ulid,
+		`:H`, `:[0-9a-f]{64}`, `:E`, `:[^{}\x00-\x20\x7f]+`, `{rate}`, `\{rate\}`, `{operations}`, `\{operations\}`)
+	list := make([]*regexp.Regexp, 0, len(patterns))
+	for _, p := range patterns {
+		list = append(list, regexp.MustCompile(`^`+parts.Replace(p)+`$`))
+	}
+	return list
+}
+
+func TestKeysAreNamedAsDocumented(t *testing.T) {
+	t.Parallel()
+	url := backend.SharedRedis(t)
+	l := live(t, open(t, redis.Options{URL: url}))
+	seen := map[*regexp.Regexp]bool{}
+	for _, key := range allKeys(t, url) {
+		at := slices.IndexFunc(names, func(r *regexp.Regexp) bool { return r.MatchString(key) })
+		if at < 0 {
+			t.Errorf("a key is called %q", key)
+			continue
+		}
+		seen[names[at]] = true
+		own := "tenant:{" + string(l.tenant) + "}"
+		if strings.Contains(key, string(l.tenant)) && key != own && !strings.HasPrefix(key, own+":") {
+			t.Errorf("a key of the tenant's is outside its prefix: %q", key)
+		}
+	}
+	for _, name := range names {
+		// These are there only for as long as something is to be removed.
+		if !seen[name] && !strings.Contains(name.String(), "purge") && !strings.Contains(name.String(), "cleared") {
+			t.Errorf("no key is called %v: the test does not reach it, or it is not used", name)
+		}
+	}
+}
+
+func TestDeletionsLeaveNoKeyBehind(t *testing.T) {
+	t.Parallel()
+	url := backend.SharedRedis(t)
+	l := live(t, open(t, redis.Options{URL: url}))
+	l.end()
+	for _, key := range allKeys(t, url) {
+		if strings.Contains(key, ":user:") || strings.HasSuffix(key, ":purge") || strings.Contains(key, ":expiry:") {
+			t.Errorf("without users, there is %q", key)
+		}
+	}
+	l.vanish()
+	events := "tenant:{" + string(l.tenant) + "}:events"
+	for _, key := range allKeys(t, url) {
+		if key != events && (!strings.HasPrefix(key, "raven:") || strings.Contains(key, string(l.tenant))) && !expires(t, url, key) {
+			t.Errorf("without its tenant, there is %q", key)
+		}
+	}
+}
+
+func TestWholeTenantIsPurgedWithAllItHas(t *testing.T) {
+	t.Parallel()
+	url := backend.SharedRedis(t)
+	l := live(t, open(t, redis.Options{URL: url}))
+	l.vanish()
+	own := "tenant:{" + string(l.tenant) + "}"
+	for _, key := range allKeys(t, url) {
+		if strings.HasPrefix(key, own) && key != own+":events" && !strings.HasPrefix(key, own+":rate:") ||
+			strings.HasPrefix(key, "apikey:") || strings.HasPrefix(key, "tenant:email:") {
+			t.Errorf("without its tenant, there is %q", key)
+		}
+	}
+}
+
+// expires reports whether a key is bound to go by itself.
+func expires(t *testing.T, url, key string) bool {
+	t.Helper()
+	ms, _ := command(t, url, "PTTL", key).(int64)
+	return ms > 0
+}
+
+func allKeys(t *testing.T, url string) (keys []string) {
+	t.Helper()
+	o, err := goredis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(o)
+	defer client.Close() //nolint:errcheck // it has served
+	iter := client.Scan(context.Background(), 0, "*", 1000).Iterator()
+	for iter.Next(context.Background()) {
+		keys = append(keys, iter.Val())
+	}
+	if err := iter.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func TestTextsInKeysStayApartAndInTheirPlace(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringOfN(rapid.RuneFrom([]rune("%{}:0a2 \x00é")), 0, 600, -1),
+			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(rt, "text")
+		escaped := redis.Escape(text)
+		if strings.ContainsAny(escaped, "{} \r\n\x00\x7f") || len(escaped) > 1024 || strings.ToValidUTF8(escaped, "") != escaped {
+			rt.Fatalf("%q becomes %q", text, escaped)
+		}
+		if other, ok := seen[escaped]; ok && other != text {
+			rt.Fatalf("%q and %q both become %q", text, other, escaped)
+		}
+		seen[escaped] = text
+	})
+	if got := redis.Escape("ada@example.com"); got != "ada@example.com" {
+		t.Errorf("a plain email becomes %q", got)
+	}
+	if a, b := redis.Escape(strings.Repeat("a", 2000)), redis.Escape(strings.Repeat("a", 2001)); a == b {
+		t.Error("two long texts become one")
+	}
+}
+
+func TestBucketsOfATenantAreInItsSlot(t *testing.T) {
+	t.Parallel()
+	id := core.TenantID("ten_01arz3ndektsv4rrffq69g5fav")
+	own := "tenant:{" + string(id) + "}:rate:"
+	for bucket, prefix := range map[string]string{
+		"tenant:" + string(id):             own,
+		"tenant:" + string(id) + ":search": own,
+		"tenant:" + string(id) + "x":       "raven:{rate}:",
+		"tenant:{x}":                       "raven:{rate}:",
+		"address:10.0.0.1":                 "raven:{rate}:",
+		"":                                 "raven:{rate}:",
+	} {
+		if got := redis.RateKey(bucket); !strings.HasPrefix(got, prefix) {
+			t.Errorf("the bucket %q is at %q", bucket, got)
+		}
+	}
+}
+
+func hashKey(hash core.KeyHash) string { return fmt.Sprintf("apikey:hash:%x", hash) }

@@ -1,0 +1,163 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// command is one that the driver never runs a second time by itself.
+type command struct{ *goredis.Cmd }
+
+// NoRetry implements goredis.Cmder.
+func (command) NoRetry() bool { return true }
+
+// call is a script with what it is run on.
+type call struct {
+	script *script
+	keys   []string
+	args   []any
+}
+
+// words are the command that runs the script by its name, or by its text where
+// the server does not know it.
+func (c call) words(verb, script string) []any {
+	words := make([]any, 0, 3+len(c.keys)+len(c.args))
+	words = append(words, verb, script, len(c.keys))
+	for _, key := range c.keys {
+		words = append(words, key)
+	}
+	return append(words, c.args...)
+}
+
+// outcome is a script's answer after the word that says how it ended.
+type outcome []string
+
+// run runs a script once, waits until what it wrote is as safe as the options
+// ask, and gives its answer back. Its errors are translated.
+func (s *Store) run(ctx context.Context, script *script, keys []string, args ...any) (outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	c := call{script, keys, args}
+	cmd := command{goredis.NewCmd(ctx, c.words("evalsha", script.sha)...)}
+	err := s.send(ctx, keys[0], cmd)
+	if hasWords(err, "NOSCRIPT") { // it did not run; by its text it does, and is known from then on
+		cmd = command{goredis.NewCmd(ctx, c.words("eval", script.text)...)}
+		err = s.send(ctx, keys[0], cmd)
+	}
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	return decode(cmd.Cmd)
+}
+
+// send runs a command on the server that has the key.
+func (s *Store) send(ctx context.Context, key string, cmd command) error {
+	if s.wait.asked() {
+		return s.sendAndWait(ctx, key, cmd)
+	}
+	return s.once.Process(ctx, cmd)
+}
+
+// query runs a script that only reads, again if its reply is lost.
+func (s *Store) query(ctx context.Context, script *script, keys []string, args ...any) (outcome, error) {
+	c := call{script, keys, args}
+	replies, err := s.repeat(ctx, []call{c})
+	if err != nil {
+		return nil, err
+	}
+	return replies[0], nil
+}
+
+// repeat runs scripts that may be run again, in one round trip, and gives their
+// answers back.
+func (s *Store) repeat(ctx context.Context, calls []call) ([]outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	cmds := make([]*goredis.Cmd, len(calls))
+	todo := make([]int, len(calls))
+	for i := range calls {
+		todo[i] = i
+	}
+	for _, known := range []bool{true, false} { // whether the server is taken to know the script
+		_, err := s.again.Pipelined(ctx, func(p goredis.Pipeliner) error {
+			for _, i := range todo {
+				verb, text := "evalsha", calls[i].script.sha
+				if !known {
+					verb, text = "eval", calls[i].script.text
+				}
+				cmds[i] = p.Do(ctx, calls[i].words(verb, text)...)
+			}
+			return nil
+		})
+		todo = slices.DeleteFunc(todo, func(i int) bool { return !hasWords(cmds[i].Err(), "NOSCRIPT") })
+		if err == nil || len(todo) == 0 {
+			break
+		}
+	}
+	outcomes := make([]outcome, len(calls))
+	for i, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return nil, s.failed(ctx, err)
+		}
+		var err error
+		if outcomes[i], err = decode(cmd); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+// decode reads a script's answer: an array of texts of which the first says how
+// it ended.
+func decode(cmd *goredis.Cmd) (outcome, error) {
+	answer, err := cmd.StringSlice()
+	if err != nil || len(answer) == 0 {
+		return nil, fault("a script answered %T", cmd.Val())
+	}
+	return answer[1:], ending(answer)
+}
+
+// ending is the error that an answer means.
+func ending(answer []string) error {
+	switch how, rest := answer[0], answer[1:]; how {
+	case "ok":
+		return nil
+	case "not_found":
+		return core.NotFound()
+	case "conflict":
+		return versionConflict()
+	case "closed":
+		return core.NewError(core.CodeConversationClosed, "The conversation is closed.")
+	case "last_admin":
+		return core.NewError(core.CodeLastAdminKey, "This is the last key with tenant:admin that does not expire. Create another one first.")
+	case "taken":
+		return taken(rest)
+	case "quota":
+		return exhausted(rest)
+	case "exists":
+		return fmt.Errorf("redis: what is to be made exists already")
+	}
+	return fault("a script ended with %q", answer[0])
+}
+
+func taken(rest outcome) error {
+	what, existing := rest[0], rest[1]
+	e := core.NewError(core.CodeExternalRefTaken, "A %s with this external_ref exists.", what)
+	e.ExistingID = existing
+	return e
+}
+
+func exhausted(rest outcome) error {
+	f := fields{"used": rest[1], "limit": rest[2]}
+	use := core.QuotaUse{Name: rest[0], Used: f.int("used"), Limit: f.int("limit")}
+	e := core.NewError(core.CodeQuotaExhausted, "The quota %s is used up: %d of %d.", use.Name, use.Used, use.Limit)
+	e.Quota = &use
+	return e
+}

@@ -1,0 +1,103 @@
+package redis
+
+import (
+	"crypto/sha1" //nolint:gosec // Redis names scripts by it
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// The scripts are what changes anything. Those in scripts/step begin with
+// step.lua, those in scripts/memory with step.lua and memory.lua, and those in
+// scripts/plain with nothing. The first line of each is Redis's own: the
+// language and what Redis is to check before it lets the script begin.
+//
+//go:embed scripts
+var scriptFiles embed.FS
+
+// script is a script as Redis gets it.
+type script struct {
+	name string
+	text string
+	sha  string // by which Redis knows it, once loaded
+}
+
+var (
+	createTenant       = load("step/create_tenant")
+	updateTenant       = load("step/update_tenant")
+	deleteTenant       = load("step/delete_tenant")
+	createAPIKey       = load("step/create_api_key")
+	rotateAPIKey       = load("step/rotate_api_key")
+	revokeAPIKey       = load("step/revoke_api_key")
+	touchAPIKeys       = load("plain/touch_api_keys")
+	createUser         = load("step/create_user")
+	updateUser         = load("step/update_user")
+	deleteUser         = load("step/delete_user")
+	createConversation = load("step/create_conversation")
+	updateConversation = load("memory/update_conversation")
+	deleteConversation = load("memory/delete_conversation")
+	appendEntries      = load("memory/append")
+	commitFlush        = load("memory/commit_flush")
+	rewriteBlob        = load("memory/rewrite_blob")
+	deleteBlob         = load("memory/delete_blob")
+	deleteBuffered     = load("memory/delete_buffered")
+	clearMemory        = load("step/clear_memory")
+	replayed           = load("step/replayed")
+	settle             = load("memory/settle")
+	readStretch        = load("plain/stretch")
+
+	reserveEmail    = load("plain/reserve_email")
+	confirmEmail    = load("plain/confirm_email")
+	reserveKeyHash  = load("plain/reserve_key_hash")
+	confirmKeyHash  = load("plain/confirm_key_hash")
+	releaseKeyHash  = load("plain/release_key_hash")
+	deleteEqual     = load("plain/delete_equal")
+	addMember       = load("plain/add_member")
+	confirmTenant   = load("plain/confirm_tenant")
+	claimOperation  = load("plain/claim_operation")
+	finishOperation = load("plain/finish_operation")
+
+	beginClaim      = load("plain/begin")
+	endClaim        = load("plain/end_claim")
+	sweepOperations = load("plain/sweep_operations")
+	initDeployment  = load("plain/init_deployment")
+	addFields       = load("plain/add_fields")
+	takeRates       = load("plain/take")
+	checkHealth     = load("plain/check_health")
+)
+
+// constants are what the scripts know of core.
+var constants = fmt.Sprintf("local CHANGES_KEPT, SCOPE_ADMIN = %d, %d\n", core.MinChangesKept, core.ScopeTenantAdmin)
+
+// shared is what a script in a folder begins with.
+var shared = map[string][]string{
+	"step":   {"step.lua"},
+	"memory": {"step.lua", "memory.lua"},
+	"plain":  nil,
+}
+
+func load(name string) *script {
+	first, body, _ := strings.Cut(readScript(name+".lua"), "\n")
+	parts := []string{first + "\n"}
+	if before := shared[path.Dir(name)]; len(before) > 0 {
+		parts = append(parts, constants)
+		for _, file := range before {
+			parts = append(parts, readScript(file))
+		}
+	}
+	text := strings.Join(append(parts, body), "")
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
+	return &script{name: name, text: text, sha: hex.EncodeToString(sum[:])}
+}
+
+func readScript(file string) string {
+	text, err := scriptFiles.ReadFile("scripts/" + file)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}

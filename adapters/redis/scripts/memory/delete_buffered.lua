@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+-- Removes entries from the buffer. ARGV: 5 event, 10 on: their ids.
+local answer = enter()
+if answer then return answer end
+local c = open()
+if not c then return {'not_found'} end
+
+local wanted, gone = {}, {}
+for i = 10, #ARGV do wanted[ARGV[i]] = true end
+each(function(entry, number)
+  if not wanted[entry[2][ID]] then return end
+  redis.call('XDEL', BUFFER, entry[1])
+  redis.call('ZREM', BUFFERED, CONVERSATION_ID .. '/' .. number)
+  gone[#gone + 1] = entry[2][ID]
+end)
+local n = #gone
+if n > 0 then
+  shrink(c, n)
+  count('interactions', 0 - n, 'buffered', 0 - n)
+  tell('forgotten', '', 0, 0, table.concat(gone, ','))
+  record(5, 'interactions', int(n))
+end
+return done({int(n)})

@@ -1,0 +1,81 @@
+-- What every step of a tenant shares. The five first keys and the two first
+-- arguments are the same in all of them. A step answers with an array whose
+-- first element says how it ended.
+local TENANT, USAGE, EVENTS, OP, OPERATIONS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local UNTIL = ARGV[1] -- when the outcome may be forgotten, in milliseconds; '' to remember none
+local OP_NAME = ARGV[2] -- the operation's member in OPERATIONS
+
+-- int writes a number out; Lua's own way loses digits after the fourteenth.
+local function int(n) return string.format('%.0f', n) end
+
+-- replay is the outcome of an earlier run of the same operation, or nil.
+local function replay()
+  local kept = UNTIL ~= '' and redis.call('GET', OP)
+  return kept and cmsgpack.unpack(kept)
+end
+
+-- enter is what to answer at once, or nil for a step that is to be done.
+local function enter()
+  if redis.call('EXISTS', TENANT) == 0 then return {'not_found'} end
+  return replay()
+end
+
+-- done remembers the outcome, which is an array of texts.
+local function done(outcome)
+  table.insert(outcome, 1, 'ok')
+  if UNTIL ~= '' then
+    redis.call('SET', OP, cmsgpack.pack(outcome), 'PXAT', UNTIL)
+    redis.call('ZADD', OPERATIONS, UNTIL, OP_NAME)
+  end
+  return outcome
+end
+
+-- record keeps the event whose five parts begin at ARGV[i], with counts that
+-- only the step knows: name, number, name, number, …
+local function record(i, ...)
+  local seq = redis.call('HINCRBY', USAGE, 'seq', 1)
+  redis.call('XADD', EVENTS, int(seq) .. '-0', 'id', ARGV[i], 'type', ARGV[i + 1],
+    'at', ARGV[i + 2], 'actor', ARGV[i + 3], 'data', ARGV[i + 4], ...)
+end
+
+-- add adds to counters of a hash: name, number, name, number, …
+local function add(key, ...)
+  local deltas = {...}
+  for i = 1, #deltas, 2 do
+    if deltas[i + 1] ~= 0 then redis.call('HINCRBY', key, deltas[i], int(deltas[i + 1])) end
+  end
+end
+
+-- numbers reads fields of a hash as numbers; what is not there is 0.
+local function numbers(key, ...)
+  local values = redis.call('HMGET', key, ...)
+  for i = 1, #values do values[i] = tonumber(values[i] or 0) end
+  return unpack(values)
+end
+
+-- change numbers a change of a user's memory and keeps it. Old ones go when
+-- twice as many are there as must be kept.
+local function change(user, changes, kind, conversation, blob, first, last, interactions)
+  local version = redis.call('HINCRBY', user, 'memory_version', 1)
+  redis.call('XADD', changes, int(version) .. '-0', 'kind', kind, 'conversation', conversation,
+    'blob', blob, 'first', first, 'last', last, 'interactions', interactions)
+  if version % CHANGES_KEPT == 0 then
+    redis.call('XTRIM', changes, 'MINID', int(version - CHANGES_KEPT + 1))
+  end
+end
+
+-- administers tells whether an API key counts as one with which the tenant can
+-- be administered for ever.
+local function administers(key)
+  return math.floor(tonumber(key.scopes) / SCOPE_ADMIN) % 2 == 1 and not key.expires_at and not key.revoked_at
+end
+
+-- add_key keeps a new API key and gives back its record.
+local function add_key(keys, id, record)
+  local key = cjson.decode(record)
+  key.position = int(redis.call('HINCRBY', USAGE, 'last_position', 1))
+  record = cjson.encode(key)
+  redis.call('HSET', keys, id, record)
+  add(USAGE, 'api_keys', key.revoked_at and 0 or 1, 'admin_keys', administers(key) and 1 or 0)
+  return record
+end

@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- Makes a tenant unreadable and destroys its data keys. KEYS: 6 data keys,
+-- 7 what is to be purged. ARGV: 3 event.
+local kept = replay()
+if kept then return kept end
+local email = redis.call('HGET', TENANT, 'email')
+if not email then return {'not_found'} end
+
+record(3)
+redis.call('SADD', KEYS[7], 'tenant', 'email/' .. email)
+if UNTIL ~= '' then redis.call('SADD', KEYS[7], 'operation/' .. OP_NAME) end
+redis.call('UNLINK', TENANT)
+redis.call('DEL', KEYS[6])
+return done({email})

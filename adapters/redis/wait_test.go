@@ -1,0 +1,66 @@
+package redis_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/raven-memory/raven/adapters/redis"
+	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/backend"
+)
+
+func TestStepThatReplicasDoNotConfirmIsUnavailable(t *testing.T) {
+	t.Parallel()
+	master := backend.Redis(t)
+	replica := backend.Redis(t, backend.ReplicaOf(master))
+	opt := redis.Options{URL: master.URL(), Wait: redis.Wait{Replicas: 1, Timeout: 300 * time.Millisecond}}
+	s := open(t, opt)
+	l := live(t, s) // every step is confirmed
+	tenant := l.MustCreateTenant().ID
+	replica.Freeze()
+	op, u := l.Op(), l.MakeUser(tenant)
+	_, err := s.CreateUser(l.Ctx, tenant, op, u)
+	if !core.Is(err, core.CodeUnavailable) || !strings.Contains(err.Error(), "0 of 1 replicas") {
+		t.Errorf("without a replica: %v", err)
+	}
+	if err := s.Ping(l.Ctx); !core.Is(err, core.CodeUnavailable) {
+		t.Errorf("it says that it is well: %v", err)
+	}
+	if _, err := s.Tenant(l.Ctx, tenant); err != nil {
+		t.Errorf("reading needs no replica: %v", err)
+	}
+	replica.Thaw()
+	eventually(t, func() error { return s.Ping(l.Ctx) })
+	got, err := s.CreateUser(l.Ctx, tenant, op, l.MakeUser(tenant)) // run again, it is confirmed
+	if err != nil || got.ID != u.Record.ID {
+		t.Errorf("run again: %v, %v", got.ID, err)
+	}
+	if n := len(l.events(tenant)); n != 3 {
+		t.Errorf("%d events were recorded", n)
+	}
+}
+
+func TestRefusalsComeThroughTheWait(t *testing.T) {
+	t.Parallel()
+	master := backend.Redis(t)
+	backend.Redis(t, backend.ReplicaOf(master))
+	s := open(t, redis.Options{URL: master.URL(), Wait: redis.Wait{Replicas: 1}})
+	l := live(t, s)
+	_, err := s.UpdateUser(l.Ctx, l.tenant, core.Op{}, core.UserUpdate{ID: l.IDs.User(), IfVersion: 1, At: l.Now()})
+	if !core.Is(err, core.CodeNotFound) {
+		t.Errorf("got %v", err)
+	}
+	command(t, master.URL(), "SCRIPT", "FLUSH")
+	l.MustCreateUser(l.MustCreateTenant().ID)
+}
+
+// On a Cluster a step waits on the node that did it.
+func TestWaitOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := backend.RedisCluster(t, backend.Replicas(1))
+	s := open(t, redis.Options{URL: cluster.URL(), Wait: redis.Wait{Replicas: 1, Timeout: 5 * time.Second}})
+	l := live(t, s)
+	l.end()
+	l.vanish()
+}
