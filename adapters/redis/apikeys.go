@@ -17,7 +17,7 @@ func (s *Store) FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyReco
 		return core.KeyRecord{}, core.TenantRecord{}, err
 	}
 	var index *goredis.SliceCmd
-	if err := s.glance(ctx, func(p goredis.Pipeliner) { index = p.HMGet(ctx, hashKey(hash), "tenant", "key") }); err != nil {
+	if err := s.pipe(ctx, func(p goredis.Pipeliner) { index = p.HMGet(ctx, hashKey(hash), "tenant", "key") }); err != nil {
 		return none(err)
 	}
 	at := some(index, "tenant", "key")
@@ -27,9 +27,9 @@ func (s *Store) FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyReco
 	}
 	var tenant *goredis.MapStringStringCmd
 	var record *goredis.StringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		tenant = p.HGetAll(ctx, t.tenant())
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		record = p.HGet(ctx, t.apiKeys(), at["key"])
+		tenant = p.HGetAll(ctx, t.tenant())
 	})
 	if err == nil && (len(tenant.Val()) == 0 || record.Val() == "") {
 		err = core.NotFound()
@@ -55,9 +55,9 @@ func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Pag
 	}
 	var exists *goredis.IntCmd
 	var hash *goredis.MapStringStringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		exists = p.Exists(ctx, t.tenant())
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, t.apiKeys())
+		exists = p.Exists(ctx, t.tenant())
 	})
 	if err == nil && exists.Val() == 0 {
 		err = core.NotFound()
@@ -76,7 +76,7 @@ func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Pag
 // allKeys is every key of a tenant, also of one that was deleted.
 func (s *Store) allKeys(ctx context.Context, t tenantKeys) ([]core.KeyRecord, error) {
 	var hash *goredis.MapStringStringCmd
-	if err := s.view(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.apiKeys()) }); err != nil {
+	if err := s.pipe(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.apiKeys()) }); err != nil {
 		return nil, err
 	}
 	return decodeKeys(t.id, hash.Val())

@@ -25,9 +25,9 @@ func (s *Store) MemoryVersion(ctx context.Context, tenant core.TenantID, user co
 	}
 	var of beside
 	var version *goredis.StringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		of = besideUser(ctx, p, k)
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		version = p.HGet(ctx, k.hash(), "memory_version")
+		of = besideUser(ctx, p, k)
 	})
 	if err == nil && !of.exists() {
 		err = core.NotFound()
@@ -47,7 +47,7 @@ func (s *Store) Changes(ctx context.Context, tenant core.TenantID, user core.Use
 	var of beside
 	var version *goredis.StringCmd
 	var found *goredis.XMessageSliceCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		version = p.HGet(ctx, k.hash(), "memory_version")
 		found = p.XRangeN(ctx, k.changes(), streamID(max(after, 0)+1), "+", int64(max(limit, 1)))

@@ -53,7 +53,7 @@ func checkNode(ctx context.Context, node *goredis.Client, opt Options) error {
 		if isReply(err) && unavailable(err) && !hasWords(err, "NOPERM") {
 			return fmt.Errorf("asking %s for its settings: %w", where, err)
 		}
-		return fmt.Errorf("%s does not tell its settings (%w): allow CONFIG GET to Raven's user, or set trust_server, and see yourself to maxmemory-policy noeviction and an append-only file", where, err)
+		return fmt.Errorf("%s does not tell its settings (%w): allow CONFIG GET to Raven's user, or set store.redis.trust_server to true and see yourself to maxmemory-policy noeviction and an append-only file", where, err)
 	}
 	if err := checkSettings(settings, opt); err != nil {
 		return fmt.Errorf("%s: %w", where, err)
@@ -92,7 +92,7 @@ func checkSettings(settings map[string]string, opt Options) error {
 	case v == "always", v == "everysec" && (opt.Relaxed || opt.Wait.AOF):
 		return nil
 	case v == "everysec":
-		return errors.New("appendfsync is everysec: a crash of the machine would lose the last second; set it to always, or durability to relaxed if that second may be lost")
+		return errors.New("appendfsync is everysec: a crash of the machine would lose the last second; set it to always, or store.redis.relaxed to true if that second may be lost")
 	default:
 		return fmt.Errorf("appendfsync is %s: a crash of the machine would lose what was acknowledged; set it to always", v)
 	}

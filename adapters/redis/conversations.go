@@ -70,6 +70,11 @@ func besideConversation(ctx context.Context, p goredis.Pipeliner, k conversation
 	return b
 }
 
+// there counts what has to be there for the conversation to be: three things.
+func (c conversationKeys) there(ctx context.Context, p goredis.Pipeliner) *goredis.IntCmd {
+	return p.Exists(ctx, c.tenant(), c.userKeys.hash(), c.hash())
+}
+
 // ownedBy tells whether the user exists, beside a list of what it has.
 func ownedBy(ctx context.Context, k userKeys) func(goredis.Pipeliner) func() bool {
 	return func(p goredis.Pipeliner) func() bool { return besideUser(ctx, p, k).exists }
@@ -92,9 +97,9 @@ func (s *Store) Conversation(ctx context.Context, tenant core.TenantID, user cor
 	}
 	var of beside
 	var hash *goredis.MapStringStringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		of = besideUser(ctx, p, k.userKeys)
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, k.hash())
+		of = besideUser(ctx, p, k.userKeys) // after, so that what was cleared meanwhile does not count
 	})
 	if err == nil && (!of.exists() || len(hash.Val()) == 0) {
 		err = core.NotFound()
@@ -115,7 +120,7 @@ func (s *Store) ConversationByRef(ctx context.Context, tenant core.TenantID, use
 		return core.ConversationRecord{}, err
 	}
 	var id *goredis.StringCmd
-	if err := s.view(ctx, func(p goredis.Pipeliner) { id = p.HGet(ctx, k.refs(), refKey) }); err != nil {
+	if err := s.pipe(ctx, func(p goredis.Pipeliner) { id = p.HGet(ctx, k.refs(), refKey) }); err != nil {
 		return core.ConversationRecord{}, err
 	}
 	return s.Conversation(ctx, tenant, user, core.ConversationID(id.Val()))
@@ -133,13 +138,13 @@ func (s *Store) Conversations(ctx context.Context, tenant core.TenantID, user co
 	load := func(ids []string) (list []core.ConversationRecord, err error) {
 		var of beside
 		hashes := make([]*goredis.MapStringStringCmd, len(ids))
-		err = s.view(ctx, func(p goredis.Pipeliner) {
-			of = besideUser(ctx, p, k)
+		err = s.pipe(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if c, err := k.in(core.ConversationID(id)); err == nil {
 					hashes[i] = p.HGetAll(ctx, c.hash())
 				}
 			}
+			of = besideUser(ctx, p, k)
 		})
 		for i, hash := range hashes {
 			if hash != nil && len(hash.Val()) > 0 {

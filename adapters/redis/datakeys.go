@@ -49,9 +49,9 @@ func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.Wrap
 	}
 	var exists *goredis.IntCmd
 	var hash *goredis.MapStringStringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		exists = p.Exists(ctx, t.tenant())
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, t.dataKeys())
+		exists = p.Exists(ctx, t.tenant())
 	})
 	if err == nil && exists.Val() == 0 {
 		err = core.NotFound()
@@ -106,7 +106,7 @@ func keyCheckArgs(checks map[uint32]string) (args []any) {
 // Deployment returns the one there is.
 func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
 	var hash *goredis.MapStringStringCmd
-	err := s.view(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, deploymentKey) })
+	err := s.pipe(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, deploymentKey) })
 	if err == nil && hash.Val()["id"] == "" {
 		err = core.NotFound()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/raven-memory/raven/adapters/redis"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/test/backend"
+	"github.com/raven-memory/raven/test/contract"
 )
 
 // A server that can't serve now says so in many ways. To a caller they are one,
@@ -221,6 +223,91 @@ func TestStepWhoseReplyIsLostIsDoneOnce(t *testing.T) {
 			t.Errorf("%s recorded %d events", step.name, more)
 		}
 		l.Recount(tenant)
+	}
+}
+
+// Whoever has no memory left must be able to forget.
+func TestForgettingNeedsNoFreeMemory(t *testing.T) {
+	t.Parallel()
+	server := backend.Redis(t)
+	l := live(t, open(t, redis.Options{URL: server.URL()}))
+	l.end()
+	l.again()
+	key := l.MakeKey(l.tenant)
+	_, err := l.CreateAPIKey(l.Ctx, l.tenant, l.Op(), key, l.MakeEvent(l.tenant, core.EventKeyCreated))
+	l.ok(err)
+	command(t, server.URL(), "CONFIG", "SET", "maxmemory", "1")
+	event := func() core.Event { return l.MakeEvent(l.tenant, core.EventMemoryDeleted) }
+	l.ok(l.RevokeAPIKey(l.Ctx, l.tenant, l.Op(), key.ID, event()))
+	l.ok(l.RewriteBlob(l.Ctx, l.tenant, l.Op(), l.MakeRewrite(l.tenant, l.blob, 0)))
+	l.ok(l.DeleteBlob(l.Ctx, l.tenant, l.Op(), core.BlobDelete{User: l.user, ID: l.blob.ID, IfVersion: 2, At: l.Now(), Event: event()}))
+	_, err = l.DeleteBuffered(l.Ctx, l.tenant, l.Op(), core.BufferDelete{
+		User: l.user, Conversation: l.talk, IDs: []core.InteractionID{l.left[0].ID}, At: l.Now(), Event: event(),
+	})
+	l.ok(err)
+	l.end()
+	l.vanish()
+	command(t, server.URL(), "CONFIG", "SET", "maxmemory", "0")
+	for _, key := range allKeys(t, server.URL()) {
+		if strings.Contains(key, string(l.tenant)) && !strings.HasSuffix(key, ":events") {
+			t.Errorf("there is %q", key)
+		}
+	}
+}
+
+// Without an operation nobody could tell the second run from another step.
+func TestStepWhoseReplyIsLostIsNeverRunAgainByItself(t *testing.T) {
+	t.Parallel()
+	proxy := backend.Proxy(t, backend.Redis(t).Addr())
+	neverTwice(t, open(t, redis.Options{URL: "redis://" + proxy.Addr()}), proxy)
+}
+
+// The nodes of this Cluster say that they are where their proxies are.
+func TestStepOnAClusterWhoseReplyIsLostIsNeverRunAgainByItself(t *testing.T) {
+	t.Parallel()
+	cluster := backend.RedisCluster(t)
+	var proxies []*backend.ProxyServer
+	var ports []string
+	for _, node := range cluster.Nodes {
+		proxy := backend.Proxy(t, node.Addr())
+		_, port, err := net.SplitHostPort(proxy.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxies, ports = append(proxies, proxy), append(ports, port)
+		command(t, node.URL(), "CONFIG", "SET", "cluster-announce-port", port)
+	}
+	for _, node := range cluster.Nodes {
+		eventually(t, func() error { // the nodes tell each other
+			slots := fmt.Sprint(command(t, node.URL(), "CLUSTER", "SLOTS"))
+			for _, port := range ports {
+				if !strings.Contains(slots, port) {
+					return fmt.Errorf("%s is not told: %s", port, slots)
+				}
+			}
+			return nil
+		})
+	}
+	neverTwice(t, openSoon(t, redis.Options{URL: "redis+cluster://" + proxies[0].Addr()}), proxies...)
+}
+
+// neverTwice cuts the reply of an append without an operation, and counts.
+func neverTwice(t *testing.T, s *redis.Store, proxies ...*backend.ProxyServer) {
+	t.Helper()
+	w := contract.NewWorld(t, s)
+	tenant := w.MustCreateTenant().ID
+	user := w.MustCreateUser(tenant).ID
+	talk := w.MustCreateConversation(tenant, user).ID
+	w.MustAppend(tenant, user, talk, 1) // the script is loaded
+	for _, proxy := range proxies {
+		proxy.CutAfterRequest(string(tenant) + "}:operations")
+	}
+	if _, err := s.Append(w.Ctx, tenant, core.Op{}, w.MakeAppend(user, talk, 1)); !core.Is(err, core.CodeUnavailable) {
+		t.Errorf("without its reply, it gave %v", err)
+	}
+	entries, err := s.Buffered(w.Ctx, tenant, user, talk, 10)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("%d interactions are there, want 2 (%v)", len(entries), err)
 	}
 }
 

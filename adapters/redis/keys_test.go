@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,19 +73,51 @@ func TestKeysAreNamedAsDocumented(t *testing.T) {
 
 func TestDeletionsLeaveNoKeyBehind(t *testing.T) {
 	t.Parallel()
+	for name, del := range map[string]func(l *life){
+		"from the inside out": (*life).end,
+		"users at once":       (*life).deleteUsers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := backend.SharedRedis(t)
+			l := live(t, open(t, redis.Options{URL: url}))
+			del(l)
+			gone := []string{"user", "users", "purge", "expiry", "idle", "exhausted"}
+			for _, key := range allKeys(t, url) {
+				_, rest, _ := strings.Cut(key, "}:")
+				if kind, _, _ := strings.Cut(rest, ":"); slices.Contains(gone, kind) {
+					t.Errorf("without users, there is %q", key)
+				}
+			}
+			l.vanish()
+			events := "tenant:{" + string(l.tenant) + "}:events"
+			for _, key := range allKeys(t, url) {
+				others := strings.HasPrefix(key, "raven:") && !strings.Contains(key, string(l.tenant))
+				if key != events && !others && !expires(t, url, key) {
+					t.Errorf("without its tenant, there is %q", key)
+				}
+			}
+		})
+	}
+}
+
+// Redis forgets by itself what nobody may ask for any more.
+func TestOutcomesAndAnswersExpireWithTheirTime(t *testing.T) {
+	t.Parallel()
 	url := backend.SharedRedis(t)
 	l := live(t, open(t, redis.Options{URL: url}))
-	l.end()
+	until := strconv.FormatInt(l.Op().Until.UnixMilli(), 10)
 	for _, key := range allKeys(t, url) {
-		if strings.Contains(key, ":user:") || strings.HasSuffix(key, ":purge") || strings.Contains(key, ":expiry:") {
-			t.Errorf("without users, there is %q", key)
-		}
-	}
-	l.vanish()
-	events := "tenant:{" + string(l.tenant) + "}:events"
-	for _, key := range allKeys(t, url) {
-		if key != events && (!strings.HasPrefix(key, "raven:") || strings.Contains(key, string(l.tenant))) && !expires(t, url, key) {
-			t.Errorf("without its tenant, there is %q", key)
+		expiry := fmt.Sprint(command(t, url, "PEXPIRETIME", key))
+		switch {
+		case strings.Contains(key, ":op:") && expiry != until:
+			t.Errorf("%s expires at %s, want %s", key, expiry, until)
+		case strings.Contains(key, ":idempotency:"), strings.Contains(key, "rate"):
+			if expiry == "-1" {
+				t.Errorf("%s stays", key)
+			}
+		case !strings.Contains(key, ":op:") && expiry != "-1":
+			t.Errorf("%s expires at %s", key, expiry)
 		}
 	}
 }

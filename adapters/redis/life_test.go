@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/raven-memory/raven/adapters/redis"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/contract"
 )
 
@@ -192,6 +194,11 @@ func (l *life) end() {
 	l.t.Helper()
 	l.ok(l.ClearMemory(l.Ctx, l.tenant, l.Op(), l.user, l.MakeEvent(l.tenant, core.EventMemoryDeleted)))
 	l.ok(l.DeleteConversation(l.Ctx, l.tenant, l.Op(), l.user, l.talk, l.MakeEvent(l.tenant, core.EventMemoryDeleted)))
+	l.deleteUsers()
+}
+
+func (l *life) deleteUsers() {
+	l.t.Helper()
 	users, err := l.Users(l.Ctx, l.tenant, core.Page{Limit: 10})
 	l.ok(err)
 	for _, u := range users {
@@ -216,4 +223,46 @@ func (l *life) purge() {
 		}
 	}
 	l.ok(errors.New("PurgeTenants came to no end"))
+}
+
+// Ids are never given twice. Were one, what has it would stay.
+func TestIDThatIsTakenIsRefused(t *testing.T) {
+	t.Parallel()
+	l := live(t, open(t, redis.Options{URL: backend.SharedRedis(t)}))
+	l.end()
+	l.again()
+	before := l.Everything()
+	for name, create := range map[string]func() error{
+		"user": func() error {
+			u := l.MakeUser(l.tenant)
+			u.Record.ID = l.user
+			_, err := l.CreateUser(l.Ctx, l.tenant, l.Op(), u)
+			return err
+		},
+		"conversation": func() error {
+			c := l.MakeConversation(l.tenant, l.user)
+			c.Record.ID = l.talk
+			_, err := l.CreateConversation(l.Ctx, l.tenant, l.Op(), c)
+			return err
+		},
+		"blob": func() error {
+			f := l.MakeFlush(l.tenant, l.user, l.left, 2)
+			f.Blobs[1].ID = l.blob.ID
+			_, err := l.CommitFlush(l.Ctx, l.tenant, l.Op(), f)
+			return err
+		},
+		"blob of the same flush": func() error {
+			f := l.MakeFlush(l.tenant, l.user, l.left, 2)
+			f.Blobs[1].ID = f.Blobs[0].ID
+			_, err := l.CommitFlush(l.Ctx, l.tenant, l.Op(), f)
+			return err
+		},
+	} {
+		if err := create(); err == nil {
+			t.Errorf("a %s was made in the place of another", name)
+		}
+	}
+	if l.Everything() != before {
+		t.Error("a refusal changed something")
+	}
 }

@@ -37,7 +37,7 @@ func (s *Store) loadBlobs(ctx context.Context, k userKeys, in []string, ids []co
 	var of beside
 	hashes := make([]*goredis.SliceCmd, len(ids))
 	conversations := map[core.ConversationID]*goredis.IntCmd{}
-	err := s.view(ctx, func(p goredis.Pipeliner) {
+	err := s.pipe(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		for i, id := range ids {
 			if key, err := k.blob(id); err == nil {
@@ -80,8 +80,8 @@ func (s *Store) Blob(ctx context.Context, tenant core.TenantID, user core.UserID
 	return s.blob(ctx, k, id, true)
 }
 
-// blob reads a blob, then whether its conversation is still there: it may be
-// about to be purged.
+// blob reads a blob, then whether its conversation is still there: the blob may
+// be about to be purged.
 func (s *Store) blob(ctx context.Context, k userKeys, id core.BlobID, payload bool) (core.BlobRecord, error) {
 	key, err := k.blob(id)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Store) blob(ctx context.Context, k userKeys, id core.BlobID, payload bo
 	}
 	var of beside
 	var hash *goredis.SliceCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		hash = p.HMGet(ctx, key, blobFieldsOf(payload)...)
 	})
@@ -108,8 +108,8 @@ func (s *Store) blob(ctx context.Context, k userKeys, id core.BlobID, payload bo
 		return core.BlobRecord{}, err
 	}
 	var there *goredis.IntCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) { there = p.Exists(ctx, c.hash()) })
-	if err == nil && there.Val() == 0 {
+	err = s.pipe(ctx, func(p goredis.Pipeliner) { there = c.there(ctx, p) })
+	if err == nil && there.Val() != 3 {
 		err = core.NotFound()
 	}
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Store) ConversationBlobs(ctx context.Context, tenant core.TenantID, use
 	}
 	var of beside
 	var found *goredis.StringSliceCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		of = besideConversation(ctx, p, k)
 		found = p.ZRange(ctx, k.sealed(), 0, -1)
 	})
@@ -163,7 +163,7 @@ func (s *Store) UserBuffer(ctx context.Context, tenant core.TenantID, user core.
 	}
 	load := func(places []string) (list []core.BufferEntry, err error) {
 		entries := make([]*goredis.XMessageSliceCmd, len(places))
-		err = s.view(ctx, func(p goredis.Pipeliner) {
+		err = s.pipe(ctx, func(p goredis.Pipeliner) {
 			for i, place := range places {
 				conversation, n, _ := strings.Cut(place, "/")
 				if c, err := k.in(core.ConversationID(conversation)); err == nil {

@@ -50,7 +50,7 @@ type Options struct {
 // nothing.
 type Wait struct {
 	Replicas int           // so many replicas have it
-	AOF      bool          // on disk, of the server and of the replicas; Redis 7.2 or later
+	AOF      bool          // on disk, of the server and of the replicas; Redis 7.2 or later; makes up for everysec
 	Timeout  time.Duration // 0 for one second; in whole milliseconds
 }
 

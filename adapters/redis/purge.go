@@ -60,7 +60,7 @@ func (s *Store) toPurge(ctx context.Context, ids []core.TenantID) (map[core.Tena
 	sizes := make([]*goredis.IntCmd, len(ids))
 	unconfirmed := make([]*goredis.BoolCmd, len(ids))
 	todo := map[core.TenantID]tenantKeys{}
-	err := s.glance(ctx, func(p goredis.Pipeliner) {
+	err := s.pipe(ctx, func(p goredis.Pipeliner) {
 		for i, id := range ids {
 			if t, err := keysOf(id); err == nil {
 				todo[id] = t
@@ -108,7 +108,7 @@ type purge struct {
 
 func (p *purge) all(ctx context.Context) error {
 	var set *goredis.StringSliceCmd
-	if err := p.view(ctx, func(pipe goredis.Pipeliner) { set = pipe.SMembers(ctx, p.purge()) }); err != nil {
+	if err := p.pipe(ctx, func(pipe goredis.Pipeliner) { set = pipe.SMembers(ctx, p.purge()) }); err != nil {
 		return err
 	}
 	for _, member := range set.Val() {
@@ -157,7 +157,7 @@ func (p *purge) member(ctx context.Context, member string) error {
 // finish takes something off the list.
 func (p *purge) finish(ctx context.Context, member string) error {
 	p.left--
-	return p.view(ctx, func(pipe goredis.Pipeliner) { pipe.SRem(ctx, p.purge(), member) })
+	return p.pipe(ctx, func(pipe goredis.Pipeliner) { pipe.SRem(ctx, p.purge(), member) })
 }
 
 func (p *purge) email(ctx context.Context, email string) error {
@@ -183,5 +183,5 @@ func (p *purge) apiKeys(ctx context.Context) error {
 		}
 	}
 	p.left -= int64(len(keys))
-	return p.view(ctx, func(pipe goredis.Pipeliner) { pipe.Unlink(ctx, p.tenantKeys.apiKeys()) })
+	return p.pipe(ctx, func(pipe goredis.Pipeliner) { pipe.Unlink(ctx, p.tenantKeys.apiKeys()) })
 }

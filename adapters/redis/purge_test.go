@@ -95,7 +95,7 @@ func TestDeletionThatIsCutShortIsFinishedByThePurge(t *testing.T) {
 				t.Error("the purge changed what can be read")
 			}
 			for _, key := range allKeys(t, url) {
-				if strings.Contains(key, string(l.blob.ID)) || strings.HasSuffix(key, ":buffer") || strings.HasSuffix(key, ":purge") {
+				if strings.Contains(key, string(l.blob.ID)) || strings.Contains(key, ":buffer") || strings.HasSuffix(key, ":purge") {
 					t.Errorf("after the purge, there is %q", key)
 				}
 			}
@@ -172,5 +172,50 @@ func TestRegistrationThatIsCutShort(t *testing.T) {
 				t.Errorf("the tenant: %v", err)
 			}
 		})
+	}
+}
+
+// A memory may be cleared again before what the first clearing left is gone.
+func TestPurgeRemovesWhatTwoClearingsLeft(t *testing.T) {
+	t.Parallel()
+	url := backend.SharedRedis(t)
+	s := open(t, redis.Options{URL: url})
+	l := live(t, s)
+	l.end()
+	l.again()
+	for range 2 {
+		ctx := endAfter(t, s, "step/clear_memory")
+		if err := l.ClearMemory(ctx, l.tenant, l.Op(), l.user, l.MakeEvent(l.tenant, core.EventMemoryDeleted)); err != nil {
+			t.Fatal(err)
+		}
+		l.MustFlush(l.tenant, l.user, l.MustAppend(l.tenant, l.user, l.talk, 3))
+	}
+	l.ok(l.ClearMemory(l.Ctx, l.tenant, l.Op(), l.user, l.MakeEvent(l.tenant, core.EventMemoryDeleted)))
+	l.purge()
+	for _, key := range allKeys(t, url) {
+		if strings.Contains(key, ":blob") || strings.HasSuffix(key, ":cleared") || strings.HasSuffix(key, ":purge") {
+			t.Errorf("after the purge, there is %q", key)
+		}
+	}
+}
+
+// A buffer is as old as the oldest entry in it, whatever comes after.
+func TestLaterAppendsDoNotMakeABufferYounger(t *testing.T) {
+	t.Parallel()
+	s := open(t, redis.Options{URL: backend.SharedRedis(t)})
+	l := live(t, s)
+	l.end()
+	l.again()
+	talk := l.MustCreateConversation(l.tenant, l.user).ID
+	a := l.MakeAppend(l.user, talk, 1)
+	for _, days := range []int{-9, -3, -6} {
+		a.Entries[0].ID, a.Entries[0].AcceptedAt = l.IDs.Interaction(), l.Now().AddDate(0, 0, days)
+		if _, err := s.Append(l.Ctx, l.tenant, core.Op{}, a); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Expired(l.Ctx, l.tenant, l.Now().AddDate(0, 0, -8), 10)
+		if err != nil || len(got) != 1 || got[0].Conversation != talk {
+			t.Errorf("with an entry of %d days: %v, %v", days, got, err)
+		}
 	}
 }

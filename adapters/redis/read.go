@@ -7,25 +7,17 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// view reads keys of one slot as of one moment, in one round trip. A value that
-// is not there is no error; its command tells.
-func (s *Store) view(ctx context.Context, read func(p goredis.Pipeliner)) error {
-	return s.pipe(ctx, read, s.again.TxPipelined)
-}
-
-// glance reads keys of any slots in one round trip, each as of its own moment.
-func (s *Store) glance(ctx context.Context, read func(p goredis.Pipeliner)) error {
-	return s.pipe(ctx, read, s.again.Pipelined)
-}
-
-func (s *Store) pipe(ctx context.Context, read func(p goredis.Pipeliner),
-	exec func(context.Context, func(goredis.Pipeliner) error) ([]goredis.Cmder, error),
-) error {
+// pipe sends commands that may be sent again, in one round trip and done in
+// their order. Others may come between them: what tells whether the rest holds
+// stands before or after it for a reason. It is no MULTI, which Redis refuses
+// altogether when its memory is full, and then reading and forgetting must go on.
+// A value that is not there is no error; its command tells.
+func (s *Store) pipe(ctx context.Context, fill func(p goredis.Pipeliner)) error {
 	if err := ctx.Err(); err != nil {
 		return s.failed(ctx, err)
 	}
-	cmds, err := exec(ctx, func(p goredis.Pipeliner) error {
-		read(p)
+	cmds, err := s.again.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		fill(p)
 		return nil
 	})
 	if err == nil || !errors.Is(err, goredis.Nil) {

@@ -15,11 +15,11 @@ import (
 func (p *purge) rows(ctx context.Context, key string, remove func(pipe goredis.Pipeliner, member string)) error {
 	for p.left > 0 {
 		var found *goredis.StringSliceCmd
-		err := p.view(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, key, 0, min(p.left, chunk)-1) })
+		err := p.pipe(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, key, 0, min(p.left, chunk)-1) })
 		if err != nil || len(found.Val()) == 0 {
 			return err
 		}
-		err = p.view(ctx, func(pipe goredis.Pipeliner) {
+		err = p.pipe(ctx, func(pipe goredis.Pipeliner) {
 			for _, member := range found.Val() {
 				remove(pipe, member)
 				pipe.ZRem(ctx, key, member)
@@ -76,7 +76,7 @@ func (p *purge) conversation(ctx context.Context, c conversationKeys) error {
 	}
 	for cursor := uint64(0); ; {
 		var found *goredis.ScanCmd
-		err := p.view(ctx, func(pipe goredis.Pipeliner) {
+		err := p.pipe(ctx, func(pipe goredis.Pipeliner) {
 			found = pipe.ZScan(ctx, c.buffered(), cursor, string(c.conversation)+"/*", 1000)
 		})
 		if err != nil {
@@ -88,7 +88,7 @@ func (p *purge) conversation(ctx context.Context, c conversationKeys) error {
 			members = append(members, list[i])
 		}
 		if len(members) > 0 {
-			if err := p.view(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, c.buffered(), members...) }); err != nil {
+			if err := p.pipe(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, c.buffered(), members...) }); err != nil {
 				return err
 			}
 		}
@@ -141,20 +141,20 @@ func (p *purge) whole(ctx context.Context, list []string) error {
 	if err != nil || p.left <= 0 {
 		return err
 	}
-	err = p.view(ctx, func(pipe goredis.Pipeliner) {
+	err = p.pipe(ctx, func(pipe goredis.Pipeliner) {
 		pipe.Unlink(ctx, p.usage(), p.dataKeys(), p.exhausted(), p.idle(), p.expiryBlobs(), p.expiryBuffers(), p.purge())
 	})
 	if err != nil {
 		return err
 	}
 	p.left--
-	return p.glance(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, registryKey, string(p.id)) })
+	return p.pipe(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, registryKey, string(p.id)) })
 }
 
 func (p *purge) everyUser(ctx context.Context) error {
 	for p.left > 0 {
 		var found *goredis.StringSliceCmd
-		err := p.view(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, p.users(), 0, 0) })
+		err := p.pipe(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, p.users(), 0, 0) })
 		if err != nil || len(found.Val()) == 0 {
 			return err
 		}
@@ -175,11 +175,11 @@ func (p *purge) liveUser(ctx context.Context, id string) error {
 		return err
 	}
 	var ref *goredis.StringCmd
-	if err := p.view(ctx, func(pipe goredis.Pipeliner) { ref = pipe.HGet(ctx, u.hash(), "ref") }); err != nil {
+	if err := p.pipe(ctx, func(pipe goredis.Pipeliner) { ref = pipe.HGet(ctx, u.hash(), "ref") }); err != nil {
 		return err
 	}
 	p.left--
-	return p.view(ctx, func(pipe goredis.Pipeliner) {
+	return p.pipe(ctx, func(pipe goredis.Pipeliner) {
 		pipe.Unlink(ctx, u.hash(), u.changes(), u.buffered(), u.blobsByTime(), u.refs(), u.userByRef(ref.Val()))
 		pipe.ZRem(ctx, p.users(), id)
 	})

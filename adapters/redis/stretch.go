@@ -72,14 +72,14 @@ func (s *Store) blobsOf(ctx context.Context, k conversationKeys, found part) (li
 		var of beside
 		var rewrites *goredis.StringCmd
 		hashes := make([]*goredis.SliceCmd, len(ids))
-		err := s.view(ctx, func(p goredis.Pipeliner) {
-			of = besideConversation(ctx, p, k)
-			rewrites = p.HGet(ctx, k.hash(), "rewrites")
+		err := s.pipe(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if key, err := k.blob(core.BlobID(id)); err == nil {
 					hashes[i] = p.HMGet(ctx, key, blobFields...)
 				}
 			}
+			rewrites = p.HGet(ctx, k.hash(), "rewrites") // after: if it is the same, so were they
+			of = besideConversation(ctx, p, k)
 		})
 		if err == nil && !of.exists() {
 			err = core.NotFound()

@@ -43,7 +43,7 @@ func (s *Store) Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord
 		return core.TenantRecord{}, err
 	}
 	var hash *goredis.MapStringStringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.tenant()) })
+	err = s.pipe(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.tenant()) })
 	if err == nil && len(hash.Val()) == 0 {
 		err = core.NotFound()
 	}
@@ -125,7 +125,7 @@ func (s *Store) eachTenant(ctx context.Context, after, last core.TenantID, visit
 			from = "(" + string(after)
 		}
 		var found *goredis.StringSliceCmd
-		err := s.glance(ctx, func(p goredis.Pipeliner) {
+		err := s.pipe(ctx, func(p goredis.Pipeliner) {
 			found = p.ZRangeByLex(ctx, registryKey, &goredis.ZRangeBy{Min: from, Max: upTo, Count: chunk})
 		})
 		if err != nil || len(found.Val()) == 0 {
@@ -161,7 +161,7 @@ func (s *Store) everyTenant(ctx context.Context, after core.TenantID, visit func
 // living is those of the tenants that exist.
 func (s *Store) living(ctx context.Context, ids []core.TenantID) ([]core.TenantID, error) {
 	exist := make([]*goredis.IntCmd, len(ids))
-	err := s.glance(ctx, func(p goredis.Pipeliner) {
+	err := s.pipe(ctx, func(p goredis.Pipeliner) {
 		for i, id := range ids {
 			if t, err := keysOf(id); err == nil {
 				exist[i] = p.Exists(ctx, t.tenant())
@@ -189,9 +189,9 @@ func (s *Store) Usage(ctx context.Context, id core.TenantID) (core.Usage, error)
 	names := []string{"users", "conversations", "interactions", "buffered", "blobs", "blob_bytes"}
 	var exists *goredis.IntCmd
 	var counters *goredis.SliceCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		exists = p.Exists(ctx, t.tenant())
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		counters = p.HMGet(ctx, t.usage(), names...)
+		exists = p.Exists(ctx, t.tenant())
 	})
 	if err == nil && exists.Val() == 0 {
 		err = core.NotFound()

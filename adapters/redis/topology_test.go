@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -70,15 +71,25 @@ func TestContractBehindSentinels(t *testing.T) {
 				do(t, o, "FLUSHDB", "SYNC")
 				databases <- n
 			})
-			return open(t, redis.Options{URL: url})
+			return named{open(t, redis.Options{URL: url}), url}
 		},
 		Break: func(t *testing.T, s contract.Store) { closeStore(t, s) },
+		Reopen: func(t *testing.T, s contract.Store) contract.Store {
+			closeStore(t, s)
+			return open(t, redis.Options{URL: s.(named).url}) //nolint:forcetypeassert // as above
+		},
 	})
+}
+
+// named is a store that knows its URL.
+type named struct {
+	*redis.Store
+	url string
 }
 
 func closeStore(t *testing.T, s contract.Store) {
 	t.Helper()
-	if err := s.(*redis.Store).Close(); err != nil { //nolint:forcetypeassert // these tests open no other
+	if err := s.(io.Closer).Close(); err != nil { //nolint:forcetypeassert // these tests open no other
 		t.Fatal(err)
 	}
 }

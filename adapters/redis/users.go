@@ -56,9 +56,9 @@ func (s *Store) User(ctx context.Context, tenant core.TenantID, id core.UserID) 
 	}
 	var exists *goredis.IntCmd
 	var hash *goredis.MapStringStringCmd
-	err = s.view(ctx, func(p goredis.Pipeliner) {
-		exists = p.Exists(ctx, k.tenant())
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, k.hash())
+		exists = p.Exists(ctx, k.tenant())
 	})
 	if err == nil && (exists.Val() == 0 || len(hash.Val()) == 0) {
 		err = core.NotFound()
@@ -79,7 +79,7 @@ func (s *Store) UserByRef(ctx context.Context, tenant core.TenantID, refKey stri
 		return core.UserRecord{}, err
 	}
 	var id *goredis.StringCmd
-	if err := s.view(ctx, func(p goredis.Pipeliner) { id = p.Get(ctx, t.userByRef(refKey)) }); err != nil {
+	if err := s.pipe(ctx, func(p goredis.Pipeliner) { id = p.Get(ctx, t.userByRef(refKey)) }); err != nil {
 		return core.UserRecord{}, err
 	}
 	r, err := s.User(ctx, tenant, core.UserID(id.Val()))
@@ -106,7 +106,7 @@ func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page)
 	}
 	load := func(ids []string) (list []core.UserRecord, err error) {
 		hashes := make([]*goredis.MapStringStringCmd, len(ids))
-		err = s.view(ctx, func(p goredis.Pipeliner) {
+		err = s.pipe(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if k, err := t.of(core.UserID(id)); err == nil {
 					hashes[i] = p.HGetAll(ctx, k.hash())
@@ -128,11 +128,11 @@ func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page)
 func (s *Store) after(ctx context.Context, key string, after, limit int64, owner func(goredis.Pipeliner) (exists func() bool)) ([]string, int64, error) {
 	var exists func() bool
 	var found *goredis.ZSliceCmd
-	err := s.view(ctx, func(p goredis.Pipeliner) {
-		exists = owner(p)
+	err := s.pipe(ctx, func(p goredis.Pipeliner) {
 		found = p.ZRangeByScoreWithScores(ctx, key, &goredis.ZRangeBy{
 			Min: "(" + strconv.FormatInt(after, 10), Max: "+inf", Count: max(limit, 1),
 		})
+		exists = owner(p)
 	})
 	if err == nil && !exists() {
 		err = core.NotFound()
@@ -175,7 +175,7 @@ func (s *Store) DeleteUser(ctx context.Context, tenant core.TenantID, op core.Op
 		return err
 	}
 	var ref *goredis.StringCmd
-	if err := s.view(ctx, func(p goredis.Pipeliner) { ref = p.HGet(ctx, k.hash(), "ref") }); err != nil {
+	if err := s.pipe(ctx, func(p goredis.Pipeliner) { ref = p.HGet(ctx, k.hash(), "ref") }); err != nil {
 		return err
 	}
 	keys := k.stepKeys(op, k.hash(), k.users(), k.userByRef(ref.Val()), k.exhausted(), k.purge(),

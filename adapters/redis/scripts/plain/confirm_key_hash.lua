@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Writes the index entry of an API key. ARGV: 1 tenant, 2 key id, 3 scopes,
 -- 4 expiry, 5 revocation.
 local holder = redis.call('HMGET', KEYS[1], 'tenant', 'key')
