@@ -20,7 +20,14 @@ const (
 	EventMemoryFlushed       EventType = "memory.flushed"
 	EventMemoryExpired       EventType = "memory.expired"
 	EventMemoryDeleted       EventType = "memory.deleted"
+	EventFactCreated         EventType = "fact.created"
+	EventFactSuperseded      EventType = "fact.superseded"
 	EventQuotaExhausted      EventType = "quota.exhausted"
+	EventEncryptionRotated   EventType = "encryption.rotated"
+	EventKeyUnavailable      EventType = "encryption.key_unavailable" // the tenant's own key is gone
+	EventAuthFailed          EventType = "auth.failed"                // audit only; several in one event, counted
+	EventMemoryRead          EventType = "memory.read"                // audit only, where reads are audited
+	EventWebhookTest         EventType = "webhook.test"               // never recorded: no Seq
 )
 
 // Actor is who caused an event: an API key, or the system when Key is empty.

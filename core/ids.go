@@ -21,6 +21,7 @@ type (
 	BlobID         string // blob_…
 	FactID         string // fact_…
 	EventID        string // evt_…
+	DeliveryID     string // dlv_…
 )
 
 // DeploymentTenant stands in a tenant's place where the deployment itself owns
@@ -43,6 +44,7 @@ func (id InteractionID) Valid() bool  { return validID(string(id), "int_") }
 func (id BlobID) Valid() bool         { return validID(string(id), "blob_") }
 func (id FactID) Valid() bool         { return validID(string(id), "fact_") }
 func (id EventID) Valid() bool        { return validID(string(id), "evt_") }
+func (id DeliveryID) Valid() bool     { return validID(string(id), "dlv_") }
 
 func validID(s, prefix string) bool {
 	body, ok := strings.CutPrefix(s, prefix)
@@ -83,6 +85,7 @@ func (g *IDs) Interaction() InteractionID   { return InteractionID("int_" + g.ne
 func (g *IDs) Blob() BlobID                 { return BlobID("blob_" + g.next()) }
 func (g *IDs) Fact() FactID                 { return FactID("fact_" + g.next()) }
 func (g *IDs) Event() EventID               { return EventID("evt_" + g.next()) }
+func (g *IDs) Delivery() DeliveryID         { return DeliveryID("dlv_" + g.next()) }
 
 // Operation makes an id for one logical operation (see Op).
 func (g *IDs) Operation() string { return "op_" + g.next() }

@@ -18,6 +18,45 @@ type WrappedKey struct {
 	CreatedAt time.Time
 }
 
+// ProviderDataKey stands for a provider in a WrappedKey that is sealed, as an
+// envelope, under the tenant's own data key: so the index key needs no
+// wrapping key of its own, and goes with the data key.
+const ProviderDataKey = "data-key"
+
+// DataKeyAddition adds a data key, of the version that follows the newest.
+type DataKeyAddition struct {
+	Key          WrappedKey
+	Index        WrappedKey // takes the place of the index key; version IndexKeyVersion
+	IndexWas     []byte     // the wrapped form that it must still have
+	Reencryption Reencryption
+	Events       []Event
+}
+
+// ReencryptionState says what the re-encryption of a tenant does.
+type ReencryptionState string
+
+// The states there are. The zero value counts as idle.
+const (
+	ReencryptionIdle    ReencryptionState = "idle"
+	ReencryptionRunning ReencryptionState = "running"
+	ReencryptionFailed  ReencryptionState = "failed" // it is tried again
+)
+
+// Reencryption is how far what is stored has come under the newest data key.
+type Reencryption struct {
+	State     ReencryptionState
+	Version   uint32 // of the data key that everything is to be sealed under
+	Done      int64  // records
+	Total     int64
+	StartedAt time.Time
+}
+
+// Resealed is a sealed record and what takes its place.
+type Resealed struct {
+	Place    Place
+	Was, Now []byte
+}
+
 // Place is where a sealed thing belongs. It is authenticated with the thing:
 // what is moved to another place does not open.
 type Place struct {
@@ -49,6 +88,7 @@ type Encryption struct {
 	Provider     string
 	KeyVersion   uint32
 	KeyCreatedAt time.Time
+	Reencryption Reencryption
 }
 
 // Deployment is what makes one deployment itself: its id, bound into

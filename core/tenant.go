@@ -87,7 +87,8 @@ type TenantUpdate struct {
 	Settings  Settings
 	IfVersion int64
 	At        time.Time
-	Event     Event // settings.updated
+	Event     Event            // settings.updated
+	Key       *DataKeyAddition // with a change of the encryption mode, in the same step; else nil
 }
 
 // Usage counts what a tenant has.

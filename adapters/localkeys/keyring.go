@@ -4,6 +4,7 @@
 package localkeys
 
 import (
+	"bytes"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -23,9 +24,9 @@ const (
 	checkInfo = "raven/kcv/v1"
 )
 
-var _ ports.WrappingKeys = (*Keyring)(nil)
+var _ ports.PlatformKeys = (*Keyring)(nil)
 
-// Keyring implements ports.WrappingKeys. Its active master key wraps, all of
+// Keyring implements ports.PlatformKeys. Its active master key wraps, all of
 // them open. Safe for concurrent use. It never prints.
 type Keyring struct {
 	active  uint32
@@ -43,18 +44,48 @@ func (k *Keyring) NewDataKey(ctx context.Context, tenant core.TenantID, version 
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	key, err := k.wrappingKey(k.active, tenant)
-	if err != nil {
-		return nil, nil, unavailable(err)
-	}
-	defer clear(key)
 	plain = make([]byte, core.EnvelopeKeySize)
 	_, _ = rand.Read(plain) // it never fails
-	wrapped, err = core.SealEnvelope(rand.Reader, key, k.active, "", place(tenant, version), plain)
-	if err != nil {
-		return nil, nil, unavailable(err)
+	if wrapped, err = k.Wrap(ctx, tenant, version, plain); err != nil {
+		return nil, nil, err
 	}
 	return plain, wrapped, nil
+}
+
+// Wrap wraps a data key by the active master key.
+func (k *Keyring) Wrap(ctx context.Context, tenant core.TenantID, version uint32, plain []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	key, err := k.wrappingKey(k.active, tenant)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer clear(key)
+	wrapped, err := core.SealEnvelope(rand.Reader, key, k.active, "", place(tenant, version), plain)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return wrapped, nil
+}
+
+// Rewrap wraps by the active master key what another one wrapped.
+func (k *Keyring) Rewrap(ctx context.Context, tenant core.TenantID, version uint32, wrapped []byte) ([]byte, error) {
+	plain, err := k.Unwrap(ctx, tenant, version, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	if k.WrappedBy(wrapped) == k.active {
+		return bytes.Clone(wrapped), nil
+	}
+	return k.Wrap(ctx, tenant, version, plain)
+}
+
+// WrappedBy is the version of the master key that wrapped.
+func (*Keyring) WrappedBy(wrapped []byte) uint32 {
+	version, _ := core.EnvelopeKeyVersion(wrapped)
+	return version
 }
 
 // Unwrap opens what NewDataKey wrapped, by the master key it was wrapped with.

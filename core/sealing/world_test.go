@@ -59,6 +59,15 @@ func (w *wrapper) Unwrap(ctx context.Context, tenant core.TenantID, version uint
 	return plain, nil
 }
 
+func (w *wrapper) Rewrap(ctx context.Context, tenant core.TenantID, version uint32, wrapped []byte) ([]byte, error) {
+	if _, err := w.Unwrap(ctx, tenant, version, wrapped); err != nil {
+		return nil, err
+	}
+	return slices.Clone(wrapped), nil
+}
+
+func (*wrapper) WrappedBy([]byte) uint32 { return 1 }
+
 // store keeps data keys in memory.
 type store struct {
 	mu         sync.Mutex
