@@ -40,7 +40,7 @@ func entries(t *testing.T, dir string) int {
 func TestGeneratedKeyringIsItsOwnersAndLoads(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keyring")
-	made, err := localkeys.Generate(path, rand.Reader)
+	made, err := localkeys.Generate(path, "", rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestGeneratedKeyringIsItsOwnersAndLoads(t *testing.T) {
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	loaded, err := localkeys.LoadFile(path)
+	loaded, err := localkeys.LoadFile(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestGenerateNeverReplacesAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []string{path, dangling} {
-		if _, err := localkeys.Generate(p, rand.Reader); !errors.Is(err, fs.ErrExist) {
+		if _, err := localkeys.Generate(p, "", rand.Reader); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestOneOfManyGeneratesTheKeyring(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range made {
 		wg.Go(func() {
-			k, err := localkeys.Generate(path, rand.Reader)
+			k, err := localkeys.Generate(path, "", rand.Reader)
 			if err == nil {
 				made[i] = k
 			} else if !errors.Is(err, fs.ErrExist) {
@@ -98,7 +98,7 @@ func TestOneOfManyGeneratesTheKeyring(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	loaded, err := localkeys.LoadFile(path)
+	loaded, err := localkeys.LoadFile(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +120,11 @@ func TestGenerateWithoutRandomnessLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, random := range []io.Reader{strings.NewReader("short"), bytes.NewReader(make([]byte, 32))} {
-		if _, err := localkeys.Generate(filepath.Join(dir, "keyring"), random); err == nil {
+		if _, err := localkeys.Generate(filepath.Join(dir, "keyring"), "", random); err == nil {
 			t.Error("made a keyring of no randomness")
 		}
 	}
-	if _, err := localkeys.Generate(filepath.Join(dir, "missing", "keyring"), rand.Reader); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := localkeys.Generate(filepath.Join(dir, "missing", "keyring"), "", rand.Reader); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
 	}
 	if n := entries(t, dir); n != 0 {
@@ -136,12 +136,12 @@ func TestFileThatOthersMayReadIsRefused(t *testing.T) {
 	t.Parallel()
 	text := "1:" + knownMaster
 	for _, mode := range []fs.FileMode{0o400, 0o600, 0o700} {
-		if _, err := localkeys.LoadFile(write(t, mode, text)); err != nil {
+		if _, err := localkeys.LoadFile(write(t, mode, text), ""); err != nil {
 			t.Errorf("mode %04o: %v", mode, err)
 		}
 	}
 	for _, mode := range []fs.FileMode{0o640, 0o604, 0o620, 0o601, 0o610, 0o644, 0o777} {
-		_, err := localkeys.LoadFile(write(t, mode, text))
+		_, err := localkeys.LoadFile(write(t, mode, text), "")
 		if err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("mode %04o: %v", mode, err)
 		}
@@ -150,24 +150,24 @@ func TestFileThatOthersMayReadIsRefused(t *testing.T) {
 	if err := os.Symlink(write(t, 0o644, text), link); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := localkeys.LoadFile(link); err == nil {
+	if _, err := localkeys.LoadFile(link, ""); err == nil {
 		t.Error("a link to an open file was read")
 	}
 }
 
 func TestFileThatIsNoKeyringIsRefused(t *testing.T) {
 	t.Parallel()
-	if _, err := localkeys.LoadFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := localkeys.LoadFile(filepath.Join(t.TempDir(), "none"), ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := localkeys.LoadFile(t.TempDir()); err == nil {
+	if _, err := localkeys.LoadFile(t.TempDir(), ""); err == nil {
 		t.Error("a directory was read")
 	}
 	for name, text := range map[string]string{
 		"empty": "", "a comment": "# keys\n1:" + knownMaster, "large": "1:" + knownMaster + strings.Repeat(" ", 64<<10),
 	} {
 		path := write(t, 0o600, text)
-		_, err := localkeys.LoadFile(path)
+		_, err := localkeys.LoadFile(path, "")
 		if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), knownMaster[:8]) {
 			t.Errorf("%s: %v", name, err)
 		}

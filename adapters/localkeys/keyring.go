@@ -1,10 +1,11 @@
 // Package localkeys wraps data keys by a keyring of the operator's own: a few
-// versioned master keys in a file or a variable, from which a wrapping key is
-// derived for each tenant.
+// versioned master keys in a file, which a passphrase may protect, or in a
+// variable, from which a wrapping key is derived for each tenant.
 package localkeys
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -13,6 +14,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/raven-memory/raven/core"
@@ -107,6 +110,13 @@ func (k *Keyring) Unwrap(ctx context.Context, tenant core.TenantID, version uint
 		return nil, unavailable(err)
 	}
 	return plain, nil
+}
+
+// Versions lists the versions: the active one, then the others, newest first.
+func (k *Keyring) Versions() []uint32 {
+	list := slices.SortedFunc(maps.Keys(k.masters), func(a, b uint32) int { return cmp.Compare(b, a) })
+	i := slices.Index(list, k.active)
+	return slices.Insert(slices.Delete(list, i, i+1), 0, k.active)
 }
 
 // Checks gives a check value for each master key, by which two keyrings are

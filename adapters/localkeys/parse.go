@@ -43,6 +43,24 @@ func Parse(text string) (*Keyring, error) {
 	return k, nil
 }
 
+// text is the keyring as Parse reads it, a version a line.
+func (k *Keyring) text() []byte {
+	size := 0
+	for _, master := range k.masters {
+		size += base64.StdEncoding.EncodedLen(len(master)) + len(",\n4294967295:")
+	}
+	out := make([]byte, 0, size) // so that no copy is left behind when it grows
+	for i, version := range k.Versions() {
+		if i > 0 {
+			out = append(out, ",\n"...)
+		}
+		out = strconv.AppendUint(out, uint64(version), 10)
+		out = append(out, ':')
+		out = base64.StdEncoding.AppendEncode(out, k.masters[version])
+	}
+	return append(out, '\n')
+}
+
 func parseEntry(entry string) (version uint32, master []byte, err error) {
 	number, key, ok := strings.Cut(entry, ":")
 	n, bad := strconv.ParseUint(number, 10, 32)

@@ -27,6 +27,9 @@ func WrappingKeys(t *testing.T, open func(t *testing.T) ports.WrappingKeys) {
 		{"a wrapped key with any bit flipped is refused", flippedWrappedKeyIsRefused},
 		{"a wrapped key that is cut or longer is refused", cutWrappedKeyIsRefused},
 		{"what no provider wrapped is refused", foreignBytesAreRefused},
+		{"what is wrapped by the newest version stays as it is", newestWrapStays},
+		{"what does not unwrap is not rewrapped", refusedKeyIsNotRewrapped},
+		{"a wrapped key tells what wrapped it", wrappedKeyTellsItsVersion},
 		{"an id that is no tenant's is refused", hostileTenantsGetNoKey},
 		{"a done context is answered with its error", doneContextGetsNoKey},
 		{"slices are the caller's own", wrappingKeepsNoSlices},
@@ -193,6 +196,57 @@ func hostileTenantsGetNoKey(w *wrapping) {
 	}
 }
 
+func newestWrapStays(w *wrapping) {
+	for _, tenant := range []core.TenantID{w.tenant, core.DeploymentTenant} {
+		plain, wrapped := w.mustMake(tenant, 7)
+		lent := bytes.Clone(wrapped)
+		again, err := w.Rewrap(w.ctx, tenant, 7, lent)
+		if err != nil || !bytes.Equal(again, wrapped) {
+			w.t.Fatalf("Rewrap gave another form (%v)", err)
+		}
+		clear(lent)
+		w.mustUnwrap(tenant, 7, again, plain)
+	}
+}
+
+func refusedKeyIsNotRewrapped(w *wrapping) {
+	_, wrapped := w.mustMake(w.tenant, 1)
+	refused := func(what string, tenant core.TenantID, version uint32, wrapped []byte) {
+		w.t.Helper()
+		made, err := w.Rewrap(w.ctx, tenant, version, wrapped)
+		w.unavailable(what, err)
+		if made != nil {
+			w.t.Errorf("%s: gave %d bytes", what, len(made))
+		}
+	}
+	refused("another tenant", w.other, 1, wrapped)
+	refused("the deployment", core.DeploymentTenant, 1, wrapped)
+	refused("another version", w.tenant, 2, wrapped)
+	refused("nothing", w.tenant, 1, nil)
+	refused("cut", w.tenant, 1, wrapped[:len(wrapped)-1])
+	refused("a hostile id", "../"+w.tenant, 1, wrapped)
+	for i := range wrapped {
+		changed := bytes.Clone(wrapped)
+		changed[i] ^= 1 << (i % 8)
+		refused(fmt.Sprintf("byte %d changed", i), w.tenant, 1, changed)
+	}
+}
+
+func wrappedKeyTellsItsVersion(w *wrapping) {
+	_, wrapped := w.mustMake(w.tenant, 1)
+	_, other := w.mustMake(w.other, 5)
+	if v := w.WrappedBy(wrapped); v == 0 || v != w.WrappedBy(other) {
+		w.t.Errorf("wrapped by versions %d and %d", v, w.WrappedBy(other))
+	}
+	for what, b := range map[string][]byte{
+		"nil": nil, "text": []byte("not a wrapped key"), "cut": wrapped[:len(wrapped)/4], "zeros": make([]byte, len(wrapped)),
+	} {
+		if v := w.WrappedBy(b); v != 0 {
+			w.t.Errorf("%s is wrapped by version %d", what, v)
+		}
+	}
+}
+
 func doneContextGetsNoKey(w *wrapping) {
 	_, wrapped := w.mustMake(w.tenant, 1)
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -203,6 +257,9 @@ func doneContextGetsNoKey(w *wrapping) {
 	}
 	if plain, err = w.Unwrap(ctx, w.tenant, 1, wrapped); !errors.Is(err, context.Canceled) || plain != nil {
 		w.t.Errorf("Unwrap: %v", err)
+	}
+	if made, err = w.Rewrap(ctx, w.tenant, 1, wrapped); !errors.Is(err, context.Canceled) || made != nil {
+		w.t.Errorf("Rewrap: %v", err)
 	}
 	if err := w.Health(ctx); !errors.Is(err, context.Canceled) {
 		w.t.Errorf("Health: %v", err)
