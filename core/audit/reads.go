@@ -1,0 +1,50 @@
+package audit
+
+import (
+	"context"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// Read is what an answer held of a user's memory.
+type Read struct {
+	Kind         string // "context", "search", "interactions", "blobs", "blob" or "export"
+	User         core.UserID
+	Conversation core.ConversationID // "" where the read is not of one
+	Items        []ReadItem
+}
+
+// ReadItem is one thing that the answer held. Score is nil where nothing was
+// ranked.
+type ReadItem struct {
+	ID    string
+	Score *float64
+}
+
+// AuditsReads reports whether reads are noted.
+func (s *Service) AuditsReads() bool { return s.opt.Reads }
+
+// Read records a read, where reads are audited: who read, and the ids and
+// scores of what the answer holds, never its text. The answer must not be given
+// when it fails.
+func (s *Service) Read(ctx context.Context, caller core.Caller, r Read) error {
+	if !s.opt.Reads {
+		return nil
+	}
+	items := make([]any, 0, len(r.Items))
+	for _, i := range r.Items {
+		item := map[string]any{"id": i.ID}
+		if i.Score != nil {
+			item["score"] = *i.Score
+		}
+		items = append(items, item)
+	}
+	data := core.EventData{"kind": r.Kind, "user_id": string(r.User), "items": items}
+	if r.Conversation != "" {
+		data["conversation_id"] = string(r.Conversation)
+	}
+	return s.Recorder.RecordEvents(ctx, caller.Tenant, core.Op{}, core.Event{
+		ID: s.IDs.Event(), Type: core.EventMemoryRead, At: s.Clock.Now(),
+		Tenant: caller.Tenant, Actor: caller.Actor(), Data: data,
+	})
+}
