@@ -38,11 +38,11 @@ test: ## Run all tests, with the race detector where there is a C compiler. TEST
 	else \
 		echo 'no working C compiler: the tests run without the race detector'; \
 	fi; \
-	set -x; $(GO) test $$race -timeout 20m $(TESTFLAGS) ./...
+	set -x; $(GO) test $$race -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector, or fail where it cannot run.
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters of .golangci.yml.

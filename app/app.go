@@ -9,20 +9,25 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/raven-memory/raven/adapters/memlimit"
+	"github.com/raven-memory/raven/adapters/metrics"
 	"github.com/raven-memory/raven/adapters/snowball"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/facts"
 	"github.com/raven-memory/raven/core/keys"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/quotas"
 	"github.com/raven-memory/raven/core/recall"
+	"github.com/raven-memory/raven/core/relay"
 	"github.com/raven-memory/raven/core/sealing"
 	"github.com/raven-memory/raven/core/tenancy"
+	"github.com/raven-memory/raven/core/webhooks"
 	"github.com/raven-memory/raven/ports"
 )
 
@@ -36,15 +41,24 @@ type App struct {
 	clock clock
 	ids   *core.IDs
 
-	store   store
-	limiter ports.Limiter
-	sealing *sealing.Service
-	keys    *keys.Service
-	quotas  *quotas.Service
-	memory  *memory.Service
-	recall  *recall.Service
-	tenancy *tenancy.Service
-	cursors *core.Cursors
+	store    store
+	limiter  ports.Limiter
+	sealing  *sealing.Service
+	keys     *keys.Service
+	quotas   *quotas.Service
+	memory   *memory.Service
+	facts    *facts.Service
+	learner  *learner
+	recall   *recall.Service
+	tenancy  *tenancy.Service
+	cursors  *core.Cursors
+	audit    auditing
+	metrics  *metrics.Metrics
+	webhooks *webhooks.Service
+
+	notified  atomic.Pointer[relay.Service] // set once it takes notices
+	holders   keyHolders
+	reencrypt chan struct{}
 
 	purge   chan struct{}
 	workers *workers
@@ -53,26 +67,22 @@ type App struct {
 // New opens the store and the keyring and wires the services. Whoever gets an
 // App must Close it.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, purge: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, purge: make(chan struct{}, 1), reencrypt: make(chan struct{}, 1)}
 	a.ids = core.NewIDs(a.clock.Now, rand.Reader)
 	var err error
-	if a.store, a.limiter, err = openStore(ctx, cfg); err != nil {
+	if a.store, a.limiter, err = openToldStore(ctx, cfg, a.notify); err != nil {
 		return nil, err
 	}
 	if err := a.wire(ctx); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return nil, errors.Join(err, a.abandon())
 	}
+	a.metrics = a.newMetrics()
 	a.startWorkers()
 	return a, nil
 }
 
 func (a *App) wire(ctx context.Context) error {
-	keyring, err := openKeyring(a.cfg, a.log)
-	if err != nil {
-		return err
-	}
-	a.sealing = sealing.New(keyring, a.store, a.clock, rand.Reader, sealing.Options{CacheTTL: a.cfg.Keys.CacheTTL})
-	if err := a.sealing.Start(ctx, a.ids.Deployment, keyring.Checks()); err != nil {
+	if err := a.openSealing(ctx); err != nil {
 		return err
 	}
 	secret, err := a.sealing.Secret(ctx, core.DeploymentTenant, "cursors")
@@ -85,17 +95,26 @@ func (a *App) wire(ctx context.Context) error {
 		Unauthenticated: a.cfg.Limits.UnauthenticatedPerMinute,
 	})
 	a.keys = keys.New(a.store, a.sealing, a.clock, rand.Reader, a.ids, a.cursors)
-	a.recall = recall.New(a.store, a.store, a.sealing, snowball.New(), a.clock, recall.Options{MaxBytes: a.cfg.Recall.MaxBytes})
+	a.facts = facts.New(facts.Deps{
+		Store: a.store, Seal: a.sealing, Extract: a.extractor(), Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
+	})
+	a.recall = recall.New(a.store, a.store, a.sealing, snowball.New(), a.clock, recall.Options{MaxBytes: a.cfg.Recall.MaxBytes, Facts: a.facts})
 	held := memories{keys: a.keys, sealing: a.sealing, recall: a.recall, purge: a.purge}
+	a.facts.Index = held
+	a.learner = newLearner(a)
 	a.memory = memory.New(memory.Deps{
-		Store: a.store, Tenants: a.store, Seal: a.sealing, Index: held,
+		Store: a.store, Tenants: a.store, Seal: a.sealing, Facts: a.facts, Index: held, Heard: a.learner.hear,
 		Clock: a.clock, IDs: a.ids, Cursors: a.cursors, Report: a.report,
 	})
 	a.tenancy = tenancy.New(tenancy.Deps{
-		Store: a.store, Seal: a.sealing, Keys: a.keys, Flush: a.memory, Forget: held,
+		Store: a.store, Seal: a.sealing, Keys: a.keys, Flush: a.memory, Facts: a.facts, Forget: held,
 		Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
 	}, tenancyOptions(a.cfg))
-	return nil
+	lanes, err := a.openWebhooks()
+	if err != nil {
+		return err
+	}
+	return a.openAudit(ctx, lanes...)
 }
 
 func tenancyOptions(cfg config.Config) tenancy.Options {
@@ -109,9 +128,17 @@ func tenancyOptions(cfg config.Config) tenancy.Options {
 			BatchSize:               top.BatchSize,
 			RateLimitPerMinute:      cfg.Limits.RatePerMinute,
 		},
-		FoldEmail: foldEmail,
-		PlainRefs: cfg.Store.Backend == config.StoreRedis && !cfg.Store.Redis.HashExternalRefs,
+		Webhooks:   webhookRules(cfg.Webhooks),
+		TenantKeys: cfg.Keys.Tenant.Provider != config.KeysNone,
+		FoldEmail:  foldEmail,
+		PlainRefs:  plainRefs(cfg),
 	}
+}
+
+// plainRefs reports whether references and emails stand in the store's keys as
+// they are.
+func plainRefs(cfg config.Config) bool {
+	return cfg.Store.Backend == config.StoreRedis && !cfg.Store.Redis.HashExternalRefs
 }
 
 // foldEmail compares emails without regard to case, after NFC.
@@ -122,10 +149,22 @@ func (a *App) report(_ context.Context, doing string, err error) {
 	a.log.Error("work after an answer failed", "doing", doing, "error", err.Error())
 }
 
+// abandon undoes a start that failed.
+func (a *App) abandon() error {
+	if a.holders.close != nil {
+		a.holders.close()
+	}
+	if a.audit.close != nil {
+		_ = a.audit.close() // the start's failure says more
+	}
+	return a.store.Close()
+}
+
 // Close ends the background work, writes what is noted and closes the store.
 func (a *App) Close() error {
 	a.workers.close()
+	defer a.holders.close()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.HTTP.ShutdownTimeout)
 	defer cancel()
-	return errors.Join(a.keys.FlushUses(ctx), a.store.Close())
+	return errors.Join(a.closeAudit(ctx), a.keys.FlushUses(ctx), a.store.Close())
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
+	"github.com/raven-memory/raven/adapters/mcp"
 	"github.com/raven-memory/raven/app/demo"
 	"github.com/raven-memory/raven/config"
 )
@@ -55,6 +56,11 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(
 	if err != nil {
 		return err
 	}
+	closeAdmin, err := a.openAdmin(ctx)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer closeAdmin()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.WithoutCancel(ctx), ln) }()
 
@@ -103,9 +109,11 @@ func (a *App) server() (*fiberhttp.Server, error) {
 		RequestTimeout:    a.cfg.HTTP.RequestTimeout,
 		Version:           Version,
 	}, fiberhttp.Services{
-		Tenancy: a.tenancy, Keys: a.keys, Quotas: a.quotas, Memory: a.memory, Recall: a.recall, Sealing: a.sealing,
+		Tenancy: a.tenancy, Keys: a.keys, Quotas: a.quotas, Memory: a.memory, Facts: a.facts, Recall: a.recall, Sealing: a.sealing, Audit: a.audit.service, Webhooks: a.webhooks,
 	}, fiberhttp.Deps{
+		MCP:         mcp.New(mcp.Services{Tenancy: a.tenancy, Memory: a.memory, Recall: a.recall, Facts: a.facts}, Version, a.log).Handler(),
+		Observe:     a.metrics,
 		Idempotency: a.store, Clock: a.clock, IDs: a.ids, Log: a.log,
-		Checks: []fiberhttp.Check{{Name: "store", Required: true, Ping: a.store.Ping}},
+		Checks: append([]fiberhttp.Check{{Name: "store", Required: true, Ping: a.store.Ping}}, append(a.audit.checks, a.holders.health...)...),
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/raven-memory/raven/adapters/redis"
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/config"
+	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/tenancy"
 	"github.com/raven-memory/raven/ports"
@@ -19,21 +20,32 @@ type store interface {
 	memory.Store
 	ports.APIKeys
 	ports.Changes
+	ports.Deliveries
+	ports.Facts
 	ports.Idempotency
-	ports.Outbox
 	ports.DataKeys
+	ports.KeyRotation
+	ports.Deliveries
 	ports.Health
+	eventStore
 	io.Closer
 }
 
 // openStore opens the store that is configured, with the limiter that goes with
 // it: where several processes share a store, they share the limits too.
 func openStore(ctx context.Context, cfg config.Config) (store, ports.Limiter, error) {
+	return openToldStore(ctx, cfg, nil)
+}
+
+// openToldStore is openStore with who is told of each tenant that has new events.
+func openToldStore(ctx context.Context, cfg config.Config, told func(core.TenantID)) (store, ports.Limiter, error) {
 	if cfg.Store.Backend == config.StoreRedis {
-		s, err := redis.Open(ctx, redisOptions(cfg.Store.Redis))
+		opt := redisOptions(cfg.Store.Redis)
+		opt.Events, opt.MaxOutbox = told, cfg.Audit.MaxOutbox
+		s, err := redis.Open(ctx, opt)
 		return s, s, err
 	}
-	s, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{})
+	s, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{Events: told, MaxOutbox: cfg.Audit.MaxOutbox})
 	return s, memlimit.New(maxBuckets), err
 }
 

@@ -59,14 +59,14 @@ func (a *App) startWorkers() {
 	a.workers = w
 	sweep := a.cfg.Memory.SweepEvery
 	w.every(min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle)
+	w.wg.Go(func() { a.learner.work(w.ctx) })
 	w.every(sweep, nil, "removing expired memory", a.memory.Sweep)
 	w.every(sweep, nil, "forgetting old operations", a.sweepOperations)
 	w.every(purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge)
 	w.every(flushUsesAt, nil, "noting when keys were used", a.keys.FlushUses)
-	w.every(sweep, nil, "dropping opened data keys", func(context.Context) error {
-		a.sealing.Sweep()
-		return nil
-	})
+	a.startKeyWorkers(w)
+	a.startAudit(w)
+	a.startWebhooks(w)
 }
 
 func (a *App) flushIdle(ctx context.Context) error {

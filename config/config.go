@@ -27,6 +27,7 @@ type Config struct {
 	Keys         Keys
 	Limits       Limits
 	Tenants      Tenants
+	Webhooks     Webhooks
 	Memory       Memory
 	Recall       Recall
 	Embedder     Embedder
@@ -51,6 +52,9 @@ type TLS struct {
 	Cert string
 	Key  string
 }
+
+// DefaultAdminAddr is where the operator's listener is unless it is chosen.
+const DefaultAdminAddr = "127.0.0.1:9090"
 
 // Admin is the listener for the operator alone.
 type Admin struct {
@@ -99,29 +103,49 @@ type Redis struct {
 	HashExternalRefs          bool
 }
 
-// Audit chooses where the audit log is kept.
+// The places where the audit log can be kept.
+const (
+	AuditStore    = "store"
+	AuditPostgres = "postgres"
+)
+
+// Audit says where the audit log is kept, and what is in it.
 type Audit struct {
-	Backend string
+	Backend        string // AuditStore or AuditPostgres
+	Postgres       Postgres
+	Reads          bool   // reads of memory are in it
+	CheckpointFile string // checkpoints are appended to it as well; "" for none
+	MaxOutbox      int64  // events of a tenant that may wait for a sink
+}
+
+// Postgres says which database it is.
+type Postgres struct {
+	URL Secret
 }
 
 // Keys chooses who holds the keys that wrap tenants' data keys.
 type Keys struct {
 	Platform PlatformKeys
 	Tenant   TenantKeys
+	Vault    Vault
 	CacheTTL time.Duration // how long an unwrapped data key is kept in memory
+
+	// RotateAfter is the age at which data keys are replaced; 0 for never.
+	RotateAfter time.Duration
 }
 
 // PlatformKeys are the operator's. Of Keyring and KeyringFile exactly one is
 // set.
 type PlatformKeys struct {
-	Provider    string
+	Provider    string // KeysLocal or KeysVault
 	Keyring     Secret
 	KeyringFile string
+	Passphrase  Secret // of the file; "" when it is not protected
 }
 
 // TenantKeys are a tenant's own.
 type TenantKeys struct {
-	Provider string
+	Provider string // KeysNone or KeysVault
 }
 
 // Limits are rates in requests a minute; 0 is none.
@@ -161,6 +185,9 @@ type Recall struct {
 type Embedder struct {
 	Provider string
 }
+
+// ExtractorRules finds facts by patterns.
+const ExtractorRules = "rules"
 
 // Extractor chooses who finds facts in interactions.
 type Extractor struct {

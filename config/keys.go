@@ -32,7 +32,7 @@ func Table() []Key { return new(Config).keys() }
 // keys is the table: the one place where keys, defaults, bounds and their
 // documentation stand, bound to the fields of c.
 func (c *Config) keys() []Key {
-	return slices.Concat(c.serverKeys(), c.storeKeys(), c.domainKeys())
+	return slices.Concat(c.serverKeys(), c.vaultKeys(), c.storeKeys(), c.auditKeys(), c.webhookKeys(), c.domainKeys())
 }
 
 func (c *Config) serverKeys() []Key {
@@ -58,8 +58,8 @@ func (c *Config) serverKeys() []Key {
 		{"http.shutdown_timeout", "20s",
 			"How long a stop waits for requests under way.",
 			duration(&c.HTTP.ShutdownTimeout, time.Second, 10*time.Minute)},
-		{"admin.addr", "127.0.0.1:9090",
-			"Where the operator's listener is to be. This version opens none.",
+		{"admin.addr", DefaultAdminAddr,
+			"Where the operator's listener is: metrics and profiles, for whoever reaches it. A server that finds the default taken goes without.",
 			address(&c.Admin.Addr)},
 		{"registration.mode", "",
 			"Who may register a tenant: everybody, who has `registration.token`, or nobody. " +
@@ -72,12 +72,10 @@ func (c *Config) serverKeys() []Key {
 		{"data_dir", "./raven-data",
 			"Folder of the embedded store and of the platform keyring that is made at the first start. Created with mode 0700.",
 			path(&c.DataDir, false)},
-		{"audit.backend", "store",
-			"Where the audit log is kept: in the store.",
-			choice(&c.Audit.Backend, []string{"store"}, "postgres")},
-		{"keys.platform.provider", "local",
-			"Who holds the key that wraps data keys in encryption mode `platform`: a keyring of the operator's.",
-			choice(&c.Keys.Platform.Provider, []string{"local"}, "vault")},
+		{"keys.platform.provider", KeysLocal,
+			"Who holds the key that wraps data keys in encryption mode `platform`: a keyring of the operator's, or the operator's Vault. " +
+				"After a change the other still opens what it wrapped, if it is configured; `raven keyring rewrap` moves all.",
+			choice(&c.Keys.Platform.Provider, []string{KeysLocal, KeysVault})},
 		{"keys.platform.keyring", "",
 			"The platform keyring itself. Every node on one store needs the same one.",
 			secret(&c.Keys.Platform.Keyring, "a keyring", isKeyring)},
@@ -85,9 +83,12 @@ func (c *Config) serverKeys() []Key {
 			"File of the platform keyring. Left out, and without `keys.platform.keyring`, it is `" + keyringName + "` in `data_dir`. " +
 				"A server on the loopback makes the file when it is missing; any other refuses to start without a keyring.",
 			path(&c.Keys.Platform.KeyringFile, true)},
-		{"keys.tenant.provider", "none",
+		{"keys.platform.passphrase", "",
+			"What protects the file of the platform keyring, and opens it. None: the file is not protected.",
+			secret(&c.Keys.Platform.Passphrase, "up to 1024 bytes", isPassphrase)},
+		{"keys.tenant.provider", KeysNone,
 			"Who holds a tenant's own key in encryption mode `tenant`. With `none` no tenant can choose that mode.",
-			choice(&c.Keys.Tenant.Provider, []string{"none"}, "vault")},
+			choice(&c.Keys.Tenant.Provider, []string{KeysNone, KeysVault})},
 		{"keys.cache_ttl", "60s",
 			"How long an unwrapped data key stays in memory, and so the longest that one which was taken away still works. 0: not at all.",
 			duration(&c.Keys.CacheTTL, 0, time.Hour)},
@@ -188,9 +189,9 @@ func (c *Config) domainKeys() []Key {
 		{"embedder.provider", "none",
 			"Who computes vectors for search: nobody.",
 			choice(&c.Embedder.Provider, []string{"none"}, "openai")},
-		{"extractor.provider", "rules",
-			"Who finds facts in interactions. This version finds none, whatever this says.",
-			choice(&c.Extractor.Provider, []string{"none", "rules"}, "openai")},
+		{"extractor.provider", ExtractorRules,
+			"Who finds facts in what users say: nobody, or patterns that rather find nothing than something wrong.",
+			choice(&c.Extractor.Provider, []string{"none", ExtractorRules}, "openai")},
 		{"log.level", "info",
 			"The least important lines to log.",
 			level(&c.Log.Level)},
@@ -204,6 +205,8 @@ func isToken(text string) bool {
 	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
 	return len(text) >= 8 && len(text) <= 200 && strings.IndexFunc(text, func(r rune) bool { return !visible(r) }) < 0
 }
+
+func isPassphrase(text string) bool { return len(text) <= maxPassphraseBytes }
 
 // isKeyring leaves the form to who reads the keyring.
 func isKeyring(text string) bool { return len(text) <= maxSecretBytes }

@@ -11,6 +11,8 @@ import (
 const (
 	secretMask     = "********"
 	maxSecretBytes = 64 << 10
+
+	maxPassphraseBytes = 1024
 )
 
 // Secret is a value that shows itself to nobody: formatted in any way, or

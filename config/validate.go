@@ -42,12 +42,17 @@ func (c *Config) validate(l *problems) {
 	if c.Keys.Platform.Keyring != "" && c.Keys.Platform.KeyringFile != "" {
 		l.addCombination("keys.platform.keyring", "is set, and so is keys.platform.keyring_file; set one")
 	}
+	if c.Keys.Platform.Keyring != "" && c.Keys.Platform.Passphrase != "" {
+		l.addCombination("keys.platform.passphrase", "is set, and protects a keyring file; keys.platform.keyring is none")
+	}
 	if c.Store.Backend == StoreRedis && c.Store.Redis.URL == "" {
 		l.addCombination("store.redis.url", "is missing; store.backend redis needs it (RAVEN_STORE_REDIS_URL or RAVEN_STORE_REDIS_URL_FILE)")
 	}
 	if (c.Store.Redis.CertFile == "") != (c.Store.Redis.KeyFile == "") {
 		l.addCombination("store.redis.cert_file", "goes with store.redis.key_file; give both or neither")
 	}
+	c.Keys.validate(l)
+	c.validateAudit(l)
 	c.Tenants.validate(l)
 }
 
@@ -79,7 +84,7 @@ func (c *Config) validateServe(l *problems) {
 		l.addCombination("registration.mode",
 			"is missing; http.addr %s can be reached from other machines, so choose who may register: open, token or closed", c.HTTP.Addr)
 	}
-	if c.Keys.Platform.Keyring == "" && !fileExists(c.Keys.Platform.KeyringFile) {
+	if c.Keys.Platform.Provider == KeysLocal && c.Keys.Platform.Keyring == "" && !fileExists(c.Keys.Platform.KeyringFile) {
 		l.addCombination("keys.platform.keyring_file",
 			"there is no keyring at %s, and none is made for a server that other machines can reach (http.addr %s); "+
 				"make one with raven keyring init, or give it in RAVEN_KEYS_PLATFORM_KEYRING", c.Keys.Platform.KeyringFile, c.HTTP.Addr)

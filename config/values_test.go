@@ -85,11 +85,8 @@ func TestValuesWithinBoundsAreTakenAndOthersRefused(t *testing.T) {
 func TestWhatIsNotInThisVersionIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"audit.backend":          "postgres",
-		"keys.platform.provider": "vault",
-		"keys.tenant.provider":   "vault",
-		"embedder.provider":      "openai",
-		"extractor.provider":     "openai",
+		"embedder.provider":  "openai",
+		"extractor.provider": "openai",
 	} {
 		k := key(t, name)
 		err := k.Set(text)

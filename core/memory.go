@@ -171,6 +171,7 @@ const (
 	ChangeForgotten           ChangeKind = "forgotten"            // Interactions of Conversation are gone
 	ChangeConversationDeleted ChangeKind = "conversation_deleted" // all of Conversation is gone
 	ChangeCleared             ChangeKind = "cleared"              // all is gone
+	ChangeFact                ChangeKind = "fact"                 // the fact in Blob was added, changed or deleted
 )
 
 // Change is one change of a user's memory. Version numbers a user's changes

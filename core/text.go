@@ -52,3 +52,6 @@ func checkText(s string, most int) string {
 	}
 	return ""
 }
+
+// CheckFact says what is wrong with the text of a fact.
+func CheckFact(s string) string { return checkText(s, MaxFactBytes) }

@@ -124,6 +124,9 @@ func (s *Server) begin(h *fasthttp.RequestCtx) *exchange {
 	if !visibleASCII(x.id, core.MaxRequestID) {
 		x.id = s.IDs.Request()
 	}
+	if s.Observe != nil {
+		s.Observe.Begin()
+	}
 	h.SetUserValue(exchangeKey{}, x)
 	s.commonHeaders(h, x.id)
 	return x
@@ -167,6 +170,7 @@ func (s *Server) end(x *exchange) {
 
 // log writes a request's one line: no path, no query, no content.
 func (s *Server) log(x *exchange, status, bytes int, streamErr error) {
+	s.observe(x, status)
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id), slog.String("method", logMethod(x.method)), slog.String("route", x.route),
 		slog.Int("status", status), slog.Int("bytes", bytes), slog.Duration("duration", time.Since(x.began)),
@@ -192,6 +196,17 @@ func (s *Server) log(x *exchange, status, bytes int, streamErr error) {
 		attrs = append(attrs, slog.String("cause", streamErr.Error()))
 	}
 	s.Log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+func (s *Server) observe(x *exchange, status int) {
+	if s.Observe == nil {
+		return
+	}
+	code := ""
+	if x.err != nil {
+		code = string(x.err.Code)
+	}
+	s.Observe.End(logMethod(x.method), x.route, status, code, time.Since(x.began))
 }
 
 func logMethod(method string) string {

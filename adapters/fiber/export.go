@@ -5,20 +5,24 @@ import (
 	"net/http"
 
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/audit"
+	"github.com/raven-memory/raven/core/facts"
 )
 
 // exportLineJSON is a line of an export: what kind of thing it is, and the thing.
 type exportLineJSON struct {
-	Type         string            `json:"type" enum:"user,conversation,interaction,end"`
+	Type         string            `json:"type" enum:"user,conversation,interaction,fact,end"`
 	User         *userJSON         `json:"user,omitzero"`
 	Conversation *conversationJSON `json:"conversation,omitzero"`
 	Interaction  *interactionJSON  `json:"interaction,omitzero"`
+	Fact         *factJSON         `json:"fact,omitzero"`
 	Counts       *exportCountsJSON `json:"counts,omitzero" doc:"With \"end\", the last line: an export without it is not whole."`
 }
 
 type exportCountsJSON struct {
 	Conversations int64 `json:"conversations"`
 	Interactions  int64 `json:"interactions"`
+	Facts         int64 `json:"facts"`
 }
 
 // export is one export on its way. It holds a page at a time.
@@ -40,6 +44,9 @@ func (s *Server) exportUser(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := s.noteRead(r.ctx, r.caller, audit.Read{Kind: "export", User: u.ID}); err != nil {
+		return answer{}, err
+	}
 	caller := r.caller
 	return answer{status: http.StatusOK, stream: func(ctx context.Context, send func(line any) error) error {
 		e := export{s: s, ctx: ctx, caller: caller, user: u.ID, send: send}
@@ -55,6 +62,12 @@ func (e *export) run(u core.User) error {
 	err := everyPage(func(cursor string) (core.List[core.Conversation], error) {
 		return e.s.Tenancy.Conversations(e.ctx, e.caller, e.user, cursor, core.MaxPage)
 	}, e.conversation)
+	if err != nil {
+		return err
+	}
+	err = everyPage(func(cursor string) (core.List[core.Fact], error) {
+		return e.s.Facts.List(e.ctx, e.caller, e.user, facts.Query{Superseded: true}, cursor, core.MaxPage)
+	}, e.fact)
 	if err != nil {
 		return err
 	}
@@ -74,6 +87,12 @@ func (e *export) conversation(c core.Conversation) error {
 		return nil // the conversation was deleted meanwhile
 	}
 	return err
+}
+
+func (e *export) fact(f core.Fact) error {
+	out := factToJSON(f)
+	e.counts.Facts++
+	return e.send(exportLineJSON{Type: "fact", Fact: &out})
 }
 
 func (e *export) interaction(in core.Interaction) error {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -99,7 +98,7 @@ func (s *Server) claim(rt *route, r *request, key string) claim {
 	if rt.access == accessRegistration {
 		c.tenant = core.DeploymentTenant
 		key = s.clientAddress(r).String() + " " + key
-	} else if strings.HasPrefix(path, "/api/v1/users") {
+	} else if rt.underUsers() {
 		c.place.Tenant = r.caller.Tenant
 	}
 	c.IdempotencyClaim = core.IdempotencyClaim{

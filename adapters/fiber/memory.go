@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/audit"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/recall"
 )
@@ -48,7 +49,7 @@ type interactionJSON struct {
 type blobJSON struct {
 	ID               string   `json:"id"`
 	Kind             string   `json:"kind" enum:"episodic,semantic"`
-	ConversationID   string   `json:"conversation_id"`
+	ConversationID   *string  `json:"conversation_id" doc:"null for a semantic blob: it holds a fact."`
 	InteractionCount int64    `json:"interaction_count"`
 	FirstAt          instant  `json:"first_at"`
 	LastAt           instant  `json:"last_at"`
@@ -60,6 +61,7 @@ type blobJSON struct {
 type openBlobJSON struct {
 	blobJSON
 	Interactions []interactionJSON `json:"interactions"`
+	Facts        []factJSON        `json:"facts,omitzero" doc:"Of a semantic blob, what it holds."`
 }
 
 func interactionToJSON(in core.Interaction) interactionJSON {
@@ -72,11 +74,13 @@ func interactionToJSON(in core.Interaction) interactionJSON {
 
 func blobToJSON(b memory.Blob) blobJSON {
 	return blobJSON{
-		ID: string(b.ID), Kind: string(b.Kind), ConversationID: string(b.Conversation),
-		InteractionCount: int64(len(b.Interactions)), FirstAt: instant(b.FirstAt), LastAt: instant(b.LastAt),
+		ID: string(b.ID), Kind: string(b.Kind), ConversationID: orNil(b.Conversation),
+		InteractionCount: int64(len(b.Numbers)), FirstAt: instant(b.FirstAt), LastAt: instant(b.LastAt),
 		SizeBytes: b.Size, KeyVersion: int64(b.KeyVersion), ExpiresAt: timeOrNil(b.ExpiresAt),
 	}
 }
+
+func interactionID(in core.Interaction) string { return string(in.ID) }
 
 func (s *Server) ingest(r *request, in ingestJSON) (answer, error) {
 	user, conversation, err := s.conversation(r)
@@ -102,7 +106,7 @@ func (s *Server) ingest(r *request, in ingestJSON) (answer, error) {
 	}
 	kept := out
 	if question != nil {
-		c, err := s.Recall.Context(r.ctx, r.caller, user, *question)
+		c, err := s.context(r, user, *question)
 		if err == nil {
 			made := contextToJSON(c)
 			out.Context = &made
@@ -144,6 +148,11 @@ func (s *Server) listInteractions(r *request) (answer, error) {
 	cursor, _ := r.query.text("cursor")
 	order, _ := r.query.text("order")
 	page, err := s.Memory.List(r.ctx, r.caller, user, conversation, cursor, r.query.limit(), order == "desc")
+	if err == nil {
+		err = s.noteRead(r.ctx, r.caller, audit.Read{
+			Kind: "interactions", User: user, Conversation: conversation, Items: readIDs(page.Items, interactionID),
+		})
+	}
 	return answer{status: http.StatusOK, body: listOf(page, interactionToJSON)}, err
 }
 
@@ -166,6 +175,11 @@ func (s *Server) listBlobs(r *request) (answer, error) {
 	}
 	cursor, _ := r.query.text("cursor")
 	page, err := s.Memory.Blobs(r.ctx, r.caller, user, cursor, r.query.limit())
+	if err == nil {
+		err = s.noteRead(r.ctx, r.caller, audit.Read{
+			Kind: "blobs", User: user, Items: readIDs(page.Items, func(b memory.Blob) string { return string(b.ID) }),
+		})
+	}
 	return answer{status: http.StatusOK, body: listOf(page, blobToJSON)}, err
 }
 
@@ -179,7 +193,15 @@ func (s *Server) getBlob(r *request) (answer, error) {
 		return answer{}, err
 	}
 	b, err := s.Memory.Blob(r.ctx, r.caller, user, id)
-	out := openBlobJSON{blobJSON: blobToJSON(b)}
+	if err == nil {
+		err = s.noteRead(r.ctx, r.caller, audit.Read{
+			Kind: "blob", User: user, Conversation: b.Conversation, Items: []audit.ReadItem{{ID: string(b.ID)}},
+		})
+	}
+	out := openBlobJSON{blobJSON: blobToJSON(b), Interactions: []interactionJSON{}}
+	if b.Fact != nil {
+		out.Facts = []factJSON{factToJSON(*b.Fact)}
+	}
 	for _, in := range b.Content {
 		out.Interactions = append(out.Interactions, interactionToJSON(in))
 	}

@@ -238,7 +238,7 @@ func TestExportIsWholeAndSaysSo(t *testing.T) {
 	if len(lines) != 1+2+300+1 || !strings.HasPrefix(lines[0], `{"type":"user"`) {
 		t.Errorf("%d lines, the first %s", len(lines), lines[0])
 	}
-	if last := lines[len(lines)-1]; last != `{"type":"end","counts":{"conversations":2,"interactions":300}}` {
+	if last := lines[len(lines)-1]; last != `{"type":"end","counts":{"conversations":2,"interactions":300,"facts":0}}` {
 		t.Errorf("the last line is %s", last)
 	}
 	reader := w.key(key, `["users:read"]`)

@@ -125,6 +125,8 @@ var pathDocs = map[string]string{
 	pathKey:          "The API key's id.",
 	pathBlob:         "The blob's id.",
 	pathInteraction:  "The interaction's id.",
+	pathDelivery:     "The delivery's id.",
+	pathFact:         "The fact's id.",
 	"external_ref":   "Your own id of the user, percent-encoded; 1 to 256 characters, none a control character.",
 }
 
@@ -168,7 +170,7 @@ func (rt *route) refusals() map[int][]string {
 	add(slices.ContainsFunc(rt.query, func(p param) bool { return p.kind == paramCursor }), core.CodeInvalidCursor)
 	add(rt.method == http.MethodPost, core.CodeIdempotencyRunning, core.CodeIdempotencyReused)
 	add(rt.versioned && rt.method != http.MethodGet, core.CodePreconditionFailed)
-	add(strings.HasPrefix(rt.path, users), core.CodeKeyUnavailable)
+	add(rt.underUsers(), core.CodeKeyUnavailable)
 	byStatus := map[int][]string{}
 	for _, code := range codes {
 		byStatus[statuses[code]] = append(byStatus[statuses[code]], string(code))

@@ -12,6 +12,8 @@ const (
 	pathKey          = "key_id"
 	pathBlob         = "blob_id"
 	pathInteraction  = "interaction_id"
+	pathDelivery     = "delivery_id"
+	pathFact         = "fact_id"
 )
 
 // user gives the user that the path names, by id or as ext:{external_ref}.

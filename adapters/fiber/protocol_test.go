@@ -17,9 +17,9 @@ func TestUnknownPathsAre404InTheOneShape(t *testing.T) {
 	w := bareWorld(t, Config{})
 	for _, path := range []string{
 		"/", "/nothing", "/api", "/api/v1", "/api/v1/", "/api/v2/users", "/healthz/", "/Healthz", "/HEALTHZ", "//healthz",
-		"/api/v1/users/", "/api/v1/users/a/b", "/api/v1/tenant/audit", "/api/v1/tenant/webhook/secret",
-		"/api/v1/tenant/encryption/rotate", "/api/v1/users/usr_x/facts", "/console", "/mcp", "/metrics",
-		"/api/v1/../v1/tenant/audit", "/%68ealthz", "/api/v1/users/x/../../tenant", "/api%2fv1%2fusers", "/healthz%00", "/healthz%2f",
+		"/api/v1/users/", "/api/v1/users/a/b", "/api/v1/tenant/audits", "/api/v1/tenant/webhook/secrets",
+		"/api/v1/users/usr_x/fact", "/console", "/mcp", "/metrics",
+		"/api/v1/../v1/tenant/usage", "/%68ealthz", "/api/v1/users/x/../../tenant", "/api%2fv1%2fusers", "/healthz%00", "/healthz%2f",
 	} {
 		expectProblem(t, w.send("GET", path, ""), 404, "not_found")
 	}

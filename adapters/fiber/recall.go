@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/audit"
 	"github.com/raven-memory/raven/core/recall"
 )
 
@@ -49,7 +50,7 @@ type itemJSON struct {
 	Text           string             `json:"text"`
 	Role           string             `json:"role" enum:"user,assistant,system,tool"`
 	Name           *string            `json:"name"`
-	ConversationID string             `json:"conversation_id"`
+	ConversationID *string            `json:"conversation_id" doc:"null for a fact that no conversation is the source of."`
 	BlobID         *string            `json:"blob_id" doc:"null while it is buffered."`
 	OccurredAt     instant            `json:"occurred_at"`
 	Score          float64            `json:"score" doc:"Compares items of one answer only."`
@@ -58,8 +59,8 @@ type itemJSON struct {
 
 func itemToJSON(i recall.Item) itemJSON {
 	return itemJSON{
-		Type: i.Type, ID: string(i.ID), Text: i.Text, Role: string(i.Role), Name: orNil(i.Name),
-		ConversationID: string(i.Conversation), BlobID: orNil(i.Blob), OccurredAt: instant(i.OccurredAt),
+		Type: i.Type, ID: i.ID, Text: i.Text, Role: string(i.Role), Name: orNil(i.Name),
+		ConversationID: orNil(i.Conversation), BlobID: orNil(i.Blob), OccurredAt: instant(i.OccurredAt),
 		Score: i.Score, ScoreBreakdown: i.Breakdown,
 	}
 }
@@ -159,8 +160,17 @@ func (s *Server) getContext(r *request, in contextQueryJSON) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c, err := s.Recall.Context(r.ctx, r.caller, user, q)
+	c, err := s.context(r, user, q)
 	return answer{status: http.StatusOK, body: contextToJSON(c)}, err
+}
+
+// context makes a context, and has it noted.
+func (s *Server) context(r *request, user core.UserID, q recall.ContextQuery) (recall.Context, error) {
+	c, err := s.Recall.Context(r.ctx, r.caller, user, q)
+	if err == nil {
+		err = s.noteRead(r.ctx, r.caller, audit.Read{Kind: "context", User: user, Conversation: q.Conversation, Items: receipt(c.Items)})
+	}
+	return c, err
 }
 
 func (s *Server) search(r *request, in searchJSON) (answer, error) {
@@ -173,6 +183,9 @@ func (s *Server) search(r *request, in searchJSON) (answer, error) {
 		return answer{}, err
 	}
 	items, err := s.Recall.Search(r.ctx, r.caller, user, q)
+	if err == nil {
+		err = s.noteRead(r.ctx, r.caller, audit.Read{Kind: "search", User: user, Conversation: q.Conversation, Items: receipt(items)})
+	}
 	return answer{status: http.StatusOK, body: foundJSON{Data: itemsToJSON(items)}}, err
 }
 

@@ -59,17 +59,14 @@ func (s *Server) serve(rt *route) fiber.Handler {
 		ctx, cancel := context.WithTimeout(s.base, s.cfg.RequestTimeout)
 		defer cancel()
 		r := &request{ctx: ctx, x: x, body: c.Request().Body(), header: func(name string) []string {
-			var values []string
-			for _, v := range c.Request().Header.PeekAll(name) {
-				values = append(values, string(v))
-			}
-			return values
+			return headerValues(c, name)
 		}}
 		a, err := s.run(rt, r, c)
 		if err == nil {
 			err = s.reply(r, a)
 		}
 		if err != nil {
+			s.noteRefusal(r, err)
 			x.fail(err)
 		}
 		return nil
@@ -82,6 +79,11 @@ func (s *Server) run(rt *route, r *request, c *fiber.Ctx) (answer, error) {
 	}
 	if rt.access == accessPublic {
 		return rt.handle(s, r)
+	}
+	if rt.underUsers() {
+		if err := s.Sealing.Available(r.ctx, r.caller.Tenant); err != nil {
+			return answer{}, err
+		}
 	}
 	key, err := idempotencyKey(rt, r)
 	if err != nil {

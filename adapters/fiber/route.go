@@ -3,6 +3,7 @@ package fiberhttp
 import (
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -30,6 +31,10 @@ type route struct {
 	answers []result
 	codes   []core.Code // of refusals, beside those that every route has
 }
+
+// underUsers reports whether the route is about what the tenant's own data keys
+// seal: while they can't be had, it is refused, whatever it asks for.
+func (rt *route) underUsers() bool { return strings.HasPrefix(rt.path, users) }
 
 // result is one way in which an operation succeeds.
 type result struct {

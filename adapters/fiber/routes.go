@@ -8,6 +8,7 @@ import (
 
 const (
 	api           = "/api/v1"
+	registration  = api + "/tenants"
 	users         = api + "/users"
 	user          = users + "/{user_id}"
 	conversations = user + "/conversations"
@@ -26,9 +27,12 @@ func routes() []route {
 	table := operatingRoutes()
 	table = append(table, tenantRoutes()...)
 	table = append(table, keyRoutes()...)
+	table = append(table, auditRoutes()...)
+	table = append(table, webhookRoutes()...)
 	table = append(table, userRoutes()...)
 	table = append(table, conversationRoutes()...)
 	table = append(table, memoryRoutes()...)
+	table = append(table, factRoutes()...)
 	return append(table, recallRoutes()...)
 }
 
@@ -55,7 +59,7 @@ func operatingRoutes() []route {
 func tenantRoutes() []route {
 	const tenant = api + "/tenant"
 	return []route{
-		{method: http.MethodPost, path: api + "/tenants", name: "registerTenant", group: "Tenant", access: accessRegistration,
+		{method: http.MethodPost, path: registration, name: "registerTenant", group: "Tenant", access: accessRegistration,
 			summary: "Register a tenant", endpoint: takes((*Server).registerTenant),
 			about:   "Open to all, to those with the operator's token (as a bearer token), or to nobody, as the operator chose. The email is compared without regard to letter case.",
 			answers: []result{gives[registeredJSON](http.StatusCreated, "The tenant and its first API key. The key is shown this once.")},
@@ -65,9 +69,10 @@ func tenantRoutes() []route {
 			answers: []result{gives[tenantJSON](http.StatusOK, "The tenant that the API key belongs to.")}},
 		{method: http.MethodPatch, path: tenant, name: "updateTenant", group: "Tenant", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Change the tenant's name and settings", endpoint: takes((*Server).patchTenant), versioned: true,
-			about:   "A merge patch: what is left out stays. Changed settings act at once, on what is stored too.",
+			about: "A merge patch: what is left out stays. Changed settings act at once, on what is stored too; another encryption_mode makes a new data key, " +
+				"wrapped as it says, and has what is stored re-encrypted. While the key that it needs is missing or refused, nothing is changed.",
 			answers: []result{gives[tenantJSON](http.StatusOK, "The tenant after the change.")},
-			codes:   []core.Code{core.CodeVersionConflict}},
+			codes:   []core.Code{core.CodeVersionConflict, core.CodeKeyUnavailable}},
 		{method: http.MethodDelete, path: tenant, name: "deleteTenant", group: "Tenant", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Delete the tenant", endpoint: asks((*Server).deleteTenant),
 			about:   "Destroys the keys first, so that nothing of the tenant can be read from the answer on, then the data.",
@@ -79,6 +84,12 @@ func tenantRoutes() []route {
 		{method: http.MethodGet, path: tenant + "/encryption", name: "getEncryption", group: "Tenant", access: accessKey, scopes: core.ScopeTenantRead,
 			summary: "Get the state of the tenant's encryption", endpoint: asks((*Server).getEncryption),
 			answers: []result{gives[encryptionJSON](http.StatusOK, "It needs no key, and so works while the tenant's is gone.")}},
+		{method: http.MethodPost, path: tenant + "/encryption/rotate", name: "rotateEncryption", group: "Tenant", access: accessKey, scopes: core.ScopeTenantAdmin,
+			summary: "Rotate the tenant's data key", endpoint: takes((*Server).rotateEncryption),
+			about: "A new data key seals all new writes from the answer on; what is stored is re-encrypted in the background and stays readable throughout. " +
+				"While that runs, another rotation makes no further key and answers with the state. Either way the data keys there are come under the newest version of the key that wraps them.",
+			answers: []result{gives[encryptionJSON](http.StatusAccepted, "The state, as GET gives it.")},
+			codes:   []core.Code{core.CodeKeyUnavailable, core.CodeVersionConflict}},
 	}
 }
 

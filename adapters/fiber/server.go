@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -15,12 +16,15 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/audit"
+	"github.com/raven-memory/raven/core/facts"
 	"github.com/raven-memory/raven/core/keys"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/quotas"
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/core/sealing"
 	"github.com/raven-memory/raven/core/tenancy"
+	"github.com/raven-memory/raven/core/webhooks"
 	"github.com/raven-memory/raven/ports"
 )
 
@@ -59,12 +63,15 @@ type Config struct {
 
 // Services are what the API is an API of.
 type Services struct {
-	Tenancy *tenancy.Service
-	Keys    *keys.Service
-	Quotas  *quotas.Service
-	Memory  *memory.Service
-	Recall  *recall.Service
-	Sealing *sealing.Service
+	Tenancy  *tenancy.Service
+	Keys     *keys.Service
+	Quotas   *quotas.Service
+	Memory   *memory.Service
+	Facts    *facts.Service
+	Recall   *recall.Service
+	Sealing  *sealing.Service
+	Audit    *audit.Service // nil: there is no audit log
+	Webhooks *webhooks.Service
 }
 
 // Check is a part that the server depends on, as /readyz shows it.
@@ -81,6 +88,19 @@ type Deps struct {
 	IDs         *core.IDs
 	Log         *slog.Logger
 	Checks      []Check
+	// Observe is told of every request; nil for nobody.
+	Observe Observer
+	// MCP answers the Model Context Protocol at /mcp, for the caller in the
+	// request's context (core.CallerOf). Nil: the path is not there.
+	MCP http.Handler
+}
+
+// Observer counts requests. It must not keep them waiting.
+type Observer interface {
+	Begin()
+	// End is told the route's pattern, never the path, and the code of the
+	// problem that was answered with, "" for none.
+	End(method, route string, status int, code string, took time.Duration)
 }
 
 // Server serves the API. Its methods are safe for concurrent use.
@@ -120,6 +140,9 @@ func New(cfg Config, services Services, deps Deps) (*Server, error) {
 	s.app = fiber.New(fiberConfig(cfg, s.routingError))
 	for i := range table {
 		s.addRoute(&table[i])
+	}
+	if deps.MCP != nil {
+		s.app.All(pathMCP, s.serveMCP)
 	}
 	s.route = s.app.Handler()
 	s.configure(s.app.Server())

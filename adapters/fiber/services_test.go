@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,12 +17,14 @@ import (
 	"github.com/raven-memory/raven/adapters/snowball"
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/facts"
 	"github.com/raven-memory/raven/core/keys"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/quotas"
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/core/sealing"
 	"github.com/raven-memory/raven/core/tenancy"
+	"github.com/raven-memory/raven/ports"
 )
 
 // testClock is a clock that the test moves.
@@ -45,8 +48,45 @@ func (c *testClock) advance(d time.Duration) {
 // fullWorld is a server over real services and a store of its own.
 type fullWorld struct {
 	*world
-	clock *testClock
-	store *sqlite.Store
+	clock  *testClock
+	store  *sqlite.Store
+	own    *ownKeys
+	seal   *sealing.Service
+	memory *memory.Service
+	hooks  *hookReceiver
+}
+
+// ownKeys holds tenants' own keys. refuse, when set, is asked before each is used.
+type ownKeys struct {
+	ports.WrappingKeys
+	refuse atomic.Pointer[func(core.TenantID) error]
+}
+
+func (*ownKeys) Provider() string { return "vault" }
+
+func (*ownKeys) KeyName(tenant core.TenantID) string { return "raven-" + string(tenant) }
+
+func (o *ownKeys) set(refuse func(core.TenantID) error) { o.refuse.Store(&refuse) }
+
+func (o *ownKeys) check(tenant core.TenantID) error {
+	if refuse := o.refuse.Load(); refuse != nil && *refuse != nil {
+		return (*refuse)(tenant)
+	}
+	return nil
+}
+
+func (o *ownKeys) NewDataKey(ctx context.Context, tenant core.TenantID, version uint32) (plain, wrapped []byte, err error) {
+	if err := o.check(tenant); err != nil {
+		return nil, nil, err
+	}
+	return o.WrappingKeys.NewDataKey(ctx, tenant, version)
+}
+
+func (o *ownKeys) Unwrap(ctx context.Context, tenant core.TenantID, version uint32, wrapped []byte) ([]byte, error) {
+	if err := o.check(tenant); err != nil {
+		return nil, err
+	}
+	return o.WrappingKeys.Unwrap(ctx, tenant, version, wrapped)
 }
 
 type forgets struct {
@@ -79,37 +119,44 @@ func newFullWorld(t *testing.T, cfg Config, quota quotas.Options) *fullWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	ring, err := localkeys.Generate(dir+"/keyring", rand.Reader)
+	ring, err := localkeys.Generate(dir+"/keyring", "", rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids, cursors := core.NewIDs(clock.Now, rand.Reader), core.NewCursors(make([]byte, 32))
-	seal := sealing.New(ring, store, clock, rand.Reader, sealing.Options{})
+	own := &ownKeys{WrappingKeys: ring}
+	seal := sealing.New(sealing.Deps{
+		Providers: sealing.Providers{Platform: ring, Tenant: own}, Keys: store, Clock: clock, Random: rand.Reader,
+		Rotation: store, Tenants: store, IDs: ids,
+	}, sealing.Options{})
 	if err := seal.Start(ctx, ids.Deployment, ring.Checks()); err != nil {
 		t.Fatal(err)
 	}
 	apiKeys := keys.New(store, seal, clock, rand.Reader, ids, cursors)
-	recalls := recall.New(store, store, seal, snowball.New(), clock, recall.Options{})
+	known := facts.New(facts.Deps{Store: store, Seal: seal, Clock: clock, IDs: ids, Cursors: cursors})
+	recalls := recall.New(store, store, seal, snowball.New(), clock, recall.Options{Facts: known})
+	known.Index = recalls
 	memories := memory.New(memory.Deps{
-		Store: store, Tenants: store, Seal: seal, Index: recalls, Clock: clock, IDs: ids, Cursors: cursors,
+		Store: store, Tenants: store, Seal: seal, Facts: known, Index: recalls, Clock: clock, IDs: ids, Cursors: cursors,
 		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
 	})
 	tenants := tenancy.New(tenancy.Deps{
-		Store: store, Seal: seal, Keys: apiKeys, Flush: memories, Forget: forgets{apiKeys, seal, recalls},
+		Store: store, Seal: seal, Keys: apiKeys, Flush: memories, Facts: known, Forget: forgets{apiKeys, seal, recalls},
 		Clock: clock, IDs: ids, Cursors: cursors,
 	}, tenancy.Options{
-		Defaults:  core.DefaultSettings(),
-		Ceilings:  tenancy.Ceilings{MaxUsers: core.MaxQuota, MaxConversationsPerUser: core.MaxQuota, BatchSize: core.MaxBatchSize, RateLimitPerMinute: 6000},
-		FoldEmail: strings.ToLower,
+		Defaults:   core.DefaultSettings(),
+		Ceilings:   tenancy.Ceilings{MaxUsers: core.MaxQuota, MaxConversationsPerUser: core.MaxQuota, BatchSize: core.MaxBatchSize, RateLimitPerMinute: 6000},
+		TenantKeys: true, FoldEmail: strings.ToLower,
 	})
 	if cfg.Registration == "" {
 		cfg.Registration = RegistrationOpen
 	}
+	hooks, receiver := newHooks(t, store, tenants, clock, ids, cursors)
 	w := serve(t, cfg, Services{
 		Tenancy: tenants, Keys: apiKeys, Quotas: quotas.New(memlimit.New(1000), memlimit.New(1000), clock, quota),
-		Memory: memories, Recall: recalls, Sealing: seal,
+		Memory: memories, Facts: known, Recall: recalls, Sealing: seal, Audit: newAudit(t, store, clock, ids, cursors), Webhooks: hooks,
 	}, Deps{Idempotency: store, Clock: clock, IDs: ids, Checks: []Check{{"store", true, store.Ping}}})
-	return &fullWorld{world: w, clock: clock, store: store}
+	return &fullWorld{world: w, clock: clock, store: store, own: own, seal: seal, memory: memories, hooks: receiver}
 }
 
 // generous is a quota that no test meets by accident.

@@ -53,9 +53,11 @@ type registeredJSON struct {
 }
 
 type deletionJSON struct {
-	TenantID  string  `json:"tenant_id"`
-	Status    string  `json:"status" enum:"deleted" doc:"Nothing of the tenant can be read from now on; what is left of it is being removed."`
-	DeletedAt instant `json:"deleted_at"`
+	TenantID  string   `json:"tenant_id"`
+	Status    string   `json:"status" enum:"deleted" doc:"Nothing of the tenant can be read from now on; what is left of it is being removed."`
+	DeletedAt instant  `json:"deleted_at"`
+	Keys      []string `json:"keys" doc:"The keys that opened the tenant's data, provider:tenant/version each. Its data keys are destroyed; a transit key of the tenant's own is named too, and is the tenant's to destroy."`
+	Signature *string  `json:"signature" doc:"The deployment's signature over the receipt; null where it signs none."`
 }
 
 type usageJSON struct {
@@ -100,8 +102,8 @@ type encryptionJSON struct {
 }
 
 type reEncryptionJSON struct {
-	State string `json:"state" enum:"idle,running,failed"`
-	Done  int64  `json:"done"`
+	State string `json:"state" enum:"idle,running,failed" doc:"Of bringing what is stored under the newest data key; what failed is tried again."`
+	Done  int64  `json:"done" doc:"Records that are; total, when idle."`
 	Total int64  `json:"total"`
 }
 
@@ -162,7 +164,7 @@ func (s *Server) deleteTenant(r *request) (answer, error) {
 	confirm, _ := r.query.text("confirm")
 	d, err := s.Tenancy.DeleteTenant(r.ctx, r.caller, confirm)
 	return answer{status: http.StatusAccepted, body: deletionJSON{
-		TenantID: string(d.Tenant), Status: "deleted", DeletedAt: instant(d.DeletedAt),
+		TenantID: string(d.Tenant), Status: "deleted", DeletedAt: instant(d.DeletedAt), Keys: d.Keys, Signature: orNil(d.Signature),
 	}}, err
 }
 
@@ -183,8 +185,17 @@ func (s *Server) getUsage(r *request) (answer, error) {
 
 func (s *Server) getEncryption(r *request) (answer, error) {
 	e, err := s.Sealing.Status(r.ctx, r.caller.Tenant, r.caller.Settings.EncryptionMode)
-	return answer{status: http.StatusOK, body: encryptionJSON{
+	return answer{status: http.StatusOK, body: encryptionToJSON(e)}, err
+}
+
+func (s *Server) rotateEncryption(r *request, _ noBody) (answer, error) {
+	e, err := s.Sealing.Rotate(r.ctx, r.caller, r.op)
+	return answer{status: http.StatusAccepted, body: encryptionToJSON(e)}, err
+}
+
+func encryptionToJSON(e core.Encryption) encryptionJSON {
+	return encryptionJSON{
 		Mode: string(e.Mode), Provider: e.Provider, KeyVersion: int64(e.KeyVersion), KeyCreatedAt: instant(e.KeyCreatedAt),
-		ReEncryption: reEncryptionJSON{State: "idle"},
-	}}, err
+		ReEncryption: reEncryptionJSON{State: string(e.Reencryption.State), Done: e.Reencryption.Done, Total: e.Reencryption.Total},
+	}
 }

@@ -32,7 +32,7 @@ func TestRegisteringGivesATenantAndAKeyOnce(t *testing.T) {
 		`{"name":"","email":"b@example.com"}`:                                            "body.name",
 		`{"name":"B","email":"b"}`:                                                       "body.email",
 		`{"name":"B","email":"b@example.com","settings":{"batch_size":0}}`:               "body.settings.batch_size",
-		`{"name":"B","email":"b@example.com","settings":{"encryption_mode":"tenant"}}`:   "body.settings.encryption_mode",
+		`{"name":"B","email":"b@example.com","settings":{"encryption_mode":"own"}}`:      "body.settings.encryption_mode",
 		`{"name":"B","email":"b@example.com","settings":{"webhook_url":"http://x.com"}}`: "body.settings.webhook_url",
 	} {
 		p := w.refuses("", 422, "validation_failed", "POST", "/api/v1/tenants", body)
@@ -123,7 +123,10 @@ func TestDeletingATenantNeedsItsIDAndEndsItsKeys(t *testing.T) {
 		}
 	}
 	out := w.must(key, 202, "DELETE", "/api/v1/tenant?confirm="+id, "")
-	expectMembers(t, out, "tenant_id status deleted_at")
+	expectMembers(t, out, "tenant_id status deleted_at keys signature")
+	if toJSON(out["keys"]) != `["local:`+id+`/1"]` || out["signature"] != nil {
+		t.Errorf("the receipt is %v", out)
+	}
 	w.refuses(key, 401, "unauthenticated", "GET", "/api/v1/tenant", "")
 	w.register("acme", "")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/raven-memory/raven/adapters/redis"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/test/backend"
+	"github.com/raven-memory/raven/test/contract"
 )
 
 // BenchmarkAppend appends one interaction a step, from so many callers at once,
@@ -131,4 +132,8 @@ func random(size int) []byte {
 	b := make([]byte, size)
 	_, _ = rand.Read(b) // never fails
 	return b
+}
+
+func BenchmarkEvents(b *testing.B) {
+	contract.BenchmarkEvents(b, open(b, redis.Options{URL: backend.Redis(b).URL()}))
 }

@@ -24,6 +24,13 @@ type blobHeader struct {
 // blobArgs are a blob as the scripts keep it: id, header, sealed bytes, first
 // and last number, how many, and when the first was taken in.
 func blobArgs(b core.BlobRecord) ([]any, error) {
+	h := headerOf(b)
+	header, err := json.Marshal(h)
+	first, last := reach(b)
+	return []any{string(b.ID), header, b.Sealed, first, last, len(b.Numbers), h.FirstTakenAt}, err
+}
+
+func headerOf(b core.BlobRecord) blobHeader {
 	h := blobHeader{
 		Kind: string(b.Kind), Numbers: b.Numbers, FirstAt: ms(b.FirstAt), LastAt: ms(b.LastAt),
 		FirstTakenAt: ms(b.FirstTakenAt), LastTakenAt: ms(b.LastTakenAt), KeyVersion: b.KeyVersion,
@@ -31,9 +38,7 @@ func blobArgs(b core.BlobRecord) ([]any, error) {
 	for _, id := range b.Interactions {
 		h.Interactions = append(h.Interactions, string(id))
 	}
-	header, err := json.Marshal(h)
-	first, last := reach(b)
-	return []any{string(b.ID), header, b.Sealed, first, last, len(b.Numbers), h.FirstTakenAt}, err
+	return h
 }
 
 // reach is the first and the last number in a blob.

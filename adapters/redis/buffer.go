@@ -29,6 +29,14 @@ func streamNumber(id string) int64 {
 // streamID is the id of a number in a stream.
 func streamID(n int64) string { return fmt.Sprintf("%d-0", n) }
 
+// afterID is where a stream is read from after a number.
+func afterID(n int64) string {
+	if n <= 0 {
+		return "-"
+	}
+	return "(" + streamID(n)
+}
+
 // Append adds interactions to a buffer.
 func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a core.Append) (core.Appended, error) {
 	k, err := keysOfConversation(tenant, a.User, a.Conversation)

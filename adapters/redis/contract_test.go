@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/raven-memory/raven/adapters/redis"
+	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
 	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/contract"
@@ -19,6 +20,9 @@ func TestContract(t *testing.T) {
 				return served{open(t, redis.Options{URL: server.URL()}), server}
 			}
 			return open(t, redis.Options{URL: backend.SharedRedis(t)})
+		},
+		OpenWith: func(t *testing.T, maxOutbox int64, events func(core.TenantID)) contract.Store {
+			return open(t, redis.Options{URL: backend.SharedRedis(t), MaxOutbox: maxOutbox, Events: events})
 		},
 		Break: func(_ *testing.T, s contract.Store) { serverOf(s).Kill() },
 		Reopen: func(t *testing.T, s contract.Store) contract.Store {

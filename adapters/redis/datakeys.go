@@ -22,7 +22,7 @@ type dataKey struct {
 }
 
 func encodeDataKey(k core.WrappedKey) ([]byte, error) {
-	return json.Marshal(dataKey{k.Provider, k.Wrapped, ms(k.CreatedAt)})
+	return json.Marshal(dataKey{k.Provider, append([]byte{}, k.Wrapped...), ms(k.CreatedAt)})
 }
 
 func decodeDataKey(version, text string) (core.WrappedKey, error) {
@@ -35,10 +35,6 @@ func decodeDataKey(version, text string) (core.WrappedKey, error) {
 		return core.WrappedKey{}, fault("a data key of version %q", version)
 	}
 	return core.WrappedKey{Version: uint32(n), Provider: k.Provider, Wrapped: k.Wrapped, CreatedAt: timeOf(k.CreatedAt)}, nil
-}
-
-func sortDataKeys(keys []core.WrappedKey) {
-	slices.SortFunc(keys, func(a, b core.WrappedKey) int { return cmp.Compare(a.Version, b.Version) })
 }
 
 // DataKeys lists the tenant's wrapped keys.
@@ -59,41 +55,46 @@ func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.Wrap
 	if err != nil {
 		return nil, err
 	}
+	return decodeDataKeys(hash.Val())
+}
+
+func decodeDataKeys(hash map[string]string) ([]core.WrappedKey, error) {
 	var keys []core.WrappedKey
-	for version, text := range hash.Val() {
+	for version, text := range hash {
 		k, err := decodeDataKey(version, text)
 		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, k)
 	}
-	sortDataKeys(keys)
+	slices.SortFunc(keys, func(a, b core.WrappedKey) int { return cmp.Compare(a.Version, b.Version) })
 	return keys, nil
 }
 
-// The deployment is one hash: its id, when it was made, and a field for each
-// data key and each check value.
-const (
-	fieldDataKey  = "datakey:"
-	fieldKeyCheck = "keycheck:"
-)
+// fieldKeyCheck begins the fields of the deployment's hash that are check
+// values; beside them are its id and when it was made.
+const fieldKeyCheck = "keycheck:"
 
 // InitDeployment keeps d if there is none.
 func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Deployment, error) {
-	args := []any{"id", d.ID, "created_at", ms(d.CreatedAt)}
+	if manyKeys(d.DataKeys) {
+		if err := s.listRotating(ctx, core.DeploymentTenant); err != nil {
+			return core.Deployment{}, err
+		}
+	}
+	own := append([]any{"id", d.ID, "created_at", ms(d.CreatedAt)}, keyCheckArgs(d.KeyChecks)...)
+	args := append([]any{len(own)}, own...)
 	for _, k := range d.DataKeys {
 		text, err := encodeDataKey(k)
 		if err != nil {
 			return core.Deployment{}, err
 		}
-		args = append(args, fmt.Sprint(fieldDataKey, k.Version), text)
+		args = append(args, k.Version, text)
 	}
-	args = append(args, keyCheckArgs(d.KeyChecks)...)
-	answer, err := s.run(ctx, initDeployment, []string{deploymentKey}, args...)
-	if err != nil {
+	if _, err := s.run(ctx, initDeployment, []string{deployment.tenant(), deployment.dataKeys()}, args...); err != nil {
 		return core.Deployment{}, err
 	}
-	return deploymentOf(pairs(answer))
+	return s.Deployment(ctx)
 }
 
 func keyCheckArgs(checks map[uint32]string) (args []any) {
@@ -105,27 +106,23 @@ func keyCheckArgs(checks map[uint32]string) (args []any) {
 
 // Deployment returns the one there is.
 func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
-	var hash *goredis.MapStringStringCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, deploymentKey) })
-	if err == nil && hash.Val()["id"] == "" {
+	var own, keys *goredis.MapStringStringCmd
+	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		own = p.HGetAll(ctx, deployment.tenant()) // which is never there without its keys
+		keys = p.HGetAll(ctx, deployment.dataKeys())
+	})
+	if err == nil && own.Val()["id"] == "" {
 		err = core.NotFound()
 	}
 	if err != nil {
 		return core.Deployment{}, err
 	}
-	return deploymentOf(hash.Val())
+	return deploymentOf(own.Val(), keys.Val())
 }
 
-func deploymentOf(f fields) (core.Deployment, error) {
+func deploymentOf(f fields, keys map[string]string) (core.Deployment, error) {
 	d := core.Deployment{ID: f["id"], CreatedAt: f.time("created_at"), KeyChecks: map[uint32]string{}}
 	for name, value := range f {
-		if version, ok := strings.CutPrefix(name, fieldDataKey); ok {
-			k, err := decodeDataKey(version, value)
-			if err != nil {
-				return core.Deployment{}, err
-			}
-			d.DataKeys = append(d.DataKeys, k)
-		}
 		if version, ok := strings.CutPrefix(name, fieldKeyCheck); ok {
 			n, err := strconv.ParseUint(version, 10, 32)
 			if err != nil {
@@ -134,12 +131,13 @@ func deploymentOf(f fields) (core.Deployment, error) {
 			d.KeyChecks[uint32(n)] = value
 		}
 	}
-	sortDataKeys(d.DataKeys)
-	return d, nil
+	var err error
+	d.DataKeys, err = decodeDataKeys(keys)
+	return d, err
 }
 
 // AddKeyChecks adds check values of keyring versions.
 func (s *Store) AddKeyChecks(ctx context.Context, checks map[uint32]string) error {
-	_, err := s.run(ctx, addFields, []string{deploymentKey}, keyCheckArgs(checks)...)
+	_, err := s.run(ctx, addFields, []string{deployment.tenant()}, keyCheckArgs(checks)...)
 	return err
 }

@@ -3,8 +3,6 @@ package redis
 import (
 	"io/fs"
 	"strings"
-
-	goredis "github.com/redis/go-redis/v9"
 )
 
 // Escape and RateKey are for tests of keys.
@@ -16,7 +14,7 @@ var (
 // Scripts names every script by the hash that Redis knows it by.
 func Scripts() map[string]string {
 	names := map[string]string{}
-	for _, folder := range []string{"step", "memory", "plain"} {
+	for _, folder := range []string{"step", "memory", "keys", "deliveries", "plain"} {
 		files, err := fs.Glob(scriptFiles, "scripts/"+folder+"/*.lua")
 		if err != nil {
 			panic(err) // the pattern is fixed
@@ -29,8 +27,5 @@ func Scripts() map[string]string {
 	return names
 }
 
-// AddHook lets a test see, and harm, what both clients send.
-func (s *Store) AddHook(h goredis.Hook) {
-	s.once.AddHook(h)
-	s.again.AddHook(h)
-}
+// NoPause lets the store ask for a new append-only file as often as it likes.
+func (s *Store) NoPause() { s.rewrites.pause = 0 }

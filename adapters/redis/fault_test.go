@@ -36,6 +36,7 @@ func TestServerThatCannotWriteIsUnavailable(t *testing.T) {
 			return func() { command(t, server.URL(), "CONFIG", "SET", "min-replicas-to-write", "0") }
 		},
 		"MISCONF": failSaving,
+		"LOADING": load,
 		"NOAUTH":  lockOut,
 		"BUSY":    keepBusy,
 		"hanging": func(_ *testing.T, server *backend.RedisServer) func() { server.Freeze(); return server.Thaw },
@@ -44,7 +45,7 @@ func TestServerThatCannotWriteIsUnavailable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := backend.Redis(t, backend.Set("enable-protected-configs", "yes"))
+			server := backend.Redis(t, backend.Set("enable-protected-configs", "yes"), backend.Set("enable-debug-command", "yes"))
 			s := open(t, redis.Options{URL: server.URL()})
 			l := live(t, s)
 			u := l.MustCreateUser(l.MustCreateTenant().ID)
@@ -102,6 +103,35 @@ func failSaving(t *testing.T, server *backend.RedisServer) func() {
 		return nil
 	})
 	return func() { set("save", "") }
+}
+
+// load lets the server read its data anew, as after a restart, slowly.
+func load(t *testing.T, server *backend.RedisServer) func() {
+	t.Helper()
+	set := func(name, value string) { command(t, server.URL(), "CONFIG", "SET", name, value) }
+	set("key-load-delay", "20000")                       // microseconds
+	set("loading-process-events-interval-bytes", "1024") // how often it looks up meanwhile
+	o, err := goredis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.ReadTimeout, o.MaxRetries = patience, -1
+	client := goredis.NewClient(o)
+	over := make(chan error, 1)
+	go func() { over <- client.Do(context.Background(), "DEBUG", "RELOAD").Err() }()
+	eventually(t, func() error {
+		if err := client.Ping(bounded(t)).Err(); err == nil || !strings.HasPrefix(err.Error(), "LOADING") {
+			return fmt.Errorf("it does not load: %w", err)
+		}
+		return nil
+	})
+	return func() {
+		set("key-load-delay", "0")
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+		_ = client.Close()
+	}
 }
 
 func lockOut(t *testing.T, server *backend.RedisServer) func() {

@@ -109,7 +109,8 @@ func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.O
 	if err != nil {
 		return err
 	}
-	keys := k.stepKeys(op, k.hash(), k.changes(), k.buffered(), k.blobs(), k.blobsByTime(), k.cleared(), k.purge())
+	keys := k.stepKeys(op, k.hash(), k.changes(), k.buffered(), k.blobs(), k.blobsByTime(), k.cleared(), k.purge(),
+		k.facts(), k.factHolders())
 	answer, err := s.run(ctx, clearMemory, keys, append(stepArgs(op, string(user)), told...)...)
 	return s.clean(ctx, k.tenantKeys, string(user)+"/"+cleared, answer, err)
 }

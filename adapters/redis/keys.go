@@ -15,12 +15,23 @@ import (
 // in one slot. Keys of the deployment begin with "raven:".
 
 const (
-	deploymentKey = "raven:deployment"
-	registryKey   = "raven:tenants" // ids of tenants, and of what is left of deleted ones, by their text
-	healthKey     = "raven:health"
+	registryKey = "raven:tenants" // ids of tenants, and of what is left of deleted ones, by their text
+	healthKey   = "raven:health"
 
-	// Operations of the deployment are in one slot.
-	deploymentRoot = "raven:{operations}"
+	// Whose data keys rotate: tenants and the deployment, by their text.
+	rotatingKey = "raven:{rotating}"
+	reservedKey = rotatingKey + ":reserved" // until when they may not be struck off
+
+	// Whose outbox may hold events, and whose deliveries are pending, in the same
+	// way; and who has an audit log.
+	outboxesKey         = "raven:{outboxes}"
+	outboxesReservedKey = outboxesKey + ":reserved"
+	deliveriesKey       = "raven:{deliveries}"
+	deliveryTurnsKey    = deliveriesKey + ":turns"
+	auditsKey           = "raven:audits"
+
+	// What is the deployment's is in one slot.
+	deploymentRoot = "raven:{deployment}"
 	// As are the buckets of rate limits that are no tenant's.
 	rateRoot = "raven:{rate}"
 )
@@ -45,13 +56,15 @@ func keysOf(id core.TenantID) (tenantKeys, error) {
 	return tenantKeys{id: id, root: "tenant:{" + string(id) + "}"}, nil
 }
 
-// deployment are the keys of what no tenant does.
+// deployment are the keys of what is no tenant's.
 var deployment = tenantKeys{id: core.DeploymentTenant, root: deploymentRoot}
 
 func (t tenantKeys) tenant() string        { return t.root }
 func (t tenantKeys) usage() string         { return t.root + ":usage" }
 func (t tenantKeys) events() string        { return t.root + ":events" }
+func (t tenantKeys) positions() string     { return t.root + ":positions" }
 func (t tenantKeys) dataKeys() string      { return t.root + ":datakeys" }
+func (t tenantKeys) reencryption() string  { return t.root + ":reencryption" }
 func (t tenantKeys) apiKeys() string       { return t.root + ":apikeys" }
 func (t tenantKeys) users() string         { return t.root + ":users" }
 func (t tenantKeys) exhausted() string     { return t.root + ":exhausted" }
@@ -60,6 +73,30 @@ func (t tenantKeys) expiryBlobs() string   { return t.root + ":expiry:blobs" }
 func (t tenantKeys) expiryBuffers() string { return t.root + ":expiry:buffers" }
 func (t tenantKeys) purge() string         { return t.root + ":purge" }
 func (t tenantKeys) operations() string    { return t.root + ":operations" }
+
+// Deliveries: their records, all of them, those pending and those that ended.
+func (t tenantKeys) deliveries() string        { return t.root + ":deliveries" }
+func (t tenantKeys) deliveriesLog() string     { return t.root + ":deliveries:log" }
+func (t tenantKeys) deliveriesPending() string { return t.root + ":deliveries:pending" }
+func (t tenantKeys) deliveriesEnded() string   { return t.root + ":deliveries:ended" }
+
+// The audit log: its entries, its end, where in it a time is, and which entries
+// are of a type, of an actor, or of both.
+func (t tenantKeys) audit() string            { return t.root + ":audit" }
+func (t tenantKeys) auditHead() string        { return t.root + ":audit:head" }
+func (t tenantKeys) auditTimes() string       { return t.root + ":audit:times" }
+func (t tenantKeys) auditCheckpoints() string { return t.root + ":audit:checkpoints" }
+
+func (t tenantKeys) auditOf(actor string, kind core.EventType) string {
+	key := t.root + ":audit"
+	if actor != "" {
+		key += ":actor:" + escape(actor)
+	}
+	if kind != "" {
+		key += ":type:" + escape(string(kind))
+	}
+	return key
+}
 
 // operation is the key of a member of operations.
 func (t tenantKeys) operation(member string) string { return t.root + ":" + member }
@@ -103,6 +140,8 @@ func (u userKeys) conversations() string { return u.own + ":conversations" }
 func (u userKeys) refs() string          { return u.own + ":conversations:external" }
 func (u userKeys) blobs() string         { return u.own + ":blobs" }
 func (u userKeys) blobsByTime() string   { return u.own + ":episodic:blob_ids" }
+func (u userKeys) facts() string         { return u.own + ":semantic:blob_ids" }
+func (u userKeys) factHolders() string   { return u.own + ":semantic:keys" }
 func (u userKeys) cleared() string       { return u.own + ":cleared" }
 
 // blob fails with CodeNotFound for an id that is not Valid.

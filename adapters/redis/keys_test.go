@@ -25,20 +25,28 @@ var names = compile(
 	`tenant:{T}:user:U:conversations`, `tenant:{T}:user:U:conversation:C`,
 	`tenant:{T}:user:U:conversation:C:buffer`, `tenant:{T}:user:U:episodic:blob_ids`,
 	// Beside them.
-	`tenant:{T}:usage`, `tenant:{T}:events`, `tenant:{T}:datakeys`, `tenant:{T}:exhausted`, `tenant:{T}:idle`,
+	`tenant:{T}:usage`, `tenant:{T}:events`, `tenant:{T}:datakeys`, `tenant:{T}:reencryption`, `tenant:{T}:lease:E`, `tenant:{T}:exhausted`, `tenant:{T}:idle`,
 	`tenant:{T}:expiry:blobs`, `tenant:{T}:expiry:buffers`, `tenant:{T}:purge`,
 	`tenant:{T}:operations`, `tenant:{T}:op:E`, `tenant:{T}:idempotency:H`, `tenant:{T}:rate:E`,
 	`tenant:{T}:user:U:changes`, `tenant:{T}:user:U:buffered`, `tenant:{T}:user:U:blobs`, `tenant:{T}:user:U:blob:B`,
 	`tenant:{T}:user:U:conversations:external`, `tenant:{T}:user:U:conversation:C:blobs`, `tenant:{T}:user:U:cleared`,
+	`tenant:{T}:user:U:semantic:blob_ids`, `tenant:{T}:user:U:semantic:keys`,
+	`tenant:{T}:positions`, `tenant:{T}:audit`, `tenant:{T}:audit:head`, `tenant:{T}:audit:times`, `tenant:{T}:audit:checkpoints`,
+	`tenant:{T}:audit:type:E`, `tenant:{T}:audit:actor:E:type:E`, `tenant:{T}:audit:actor:E`,
+	`tenant:{T}:deliveries`, `tenant:{T}:deliveries:log`, `tenant:{T}:deliveries:pending`, `tenant:{T}:deliveries:ended`,
 	// The deployment's.
-	`raven:deployment`, `raven:tenants`, `raven:health`, `raven:{rate}:E`,
-	`raven:{operations}:operations`, `raven:{operations}:op:E`, `raven:{operations}:idempotency:H`,
+	`raven:{deployment}`, `raven:tenants`, `raven:health`, `raven:{rate}:E`,
+	`raven:{deployment}:datakeys`, `raven:{deployment}:reencryption`, `raven:{deployment}:usage`, `raven:{deployment}:events`,
+	`raven:{deployment}:positions`, `raven:{deployment}:audit`, `raven:{deployment}:audit:E`,
+	`raven:{outboxes}`, `raven:{outboxes}:reserved`, `raven:{deliveries}`, `raven:{deliveries}:turns`, `raven:audits`,
+	`raven:{deployment}:lease:E`, `raven:{rotating}`, `raven:{rotating}:reserved`,
+	`raven:{deployment}:operations`, `raven:{deployment}:op:E`, `raven:{deployment}:idempotency:H`,
 )
 
 func compile(patterns ...string) []*regexp.Regexp {
 	ulid := `[0-7][0-9a-hjkmnp-tv-z]{25}`
-	parts := strings.NewReplacer(`{T}`, `\{ten_`+ulid+`\}`, `:U`, `:usr_`+ulid, `:C`, `:cnv_`+ulid, `:B`, `:blob_`+ulid,
-		`:H`, `:[0-9a-f]{64}`, `:E`, `:[^{}\x00-\x20\x7f]+`, `{rate}`, `\{rate\}`, `{operations}`, `\{operations\}`)
+	parts := strings.NewReplacer(`{T}`, `\{ten_`+ulid+`\}`, `{rotating}`, `\{rotating\}`, `{outboxes}`, `\{outboxes\}`, `{deliveries}`, `\{deliveries\}`, `:U`, `:usr_`+ulid, `:C`, `:cnv_`+ulid, `:B`, `:blob_`+ulid,
+		`:H`, `:[0-9a-f]{64}`, `:E`, `:[^{}\x00-\x20\x7f]+`, `{rate}`, `\{rate\}`, `{deployment}`, `\{deployment\}`)
 	list := make([]*regexp.Regexp, 0, len(patterns))
 	for _, p := range patterns {
 		list = append(list, regexp.MustCompile(`^`+parts.Replace(p)+`$`))
@@ -90,10 +98,9 @@ func TestDeletionsLeaveNoKeyBehind(t *testing.T) {
 				}
 			}
 			l.vanish()
-			events := "tenant:{" + string(l.tenant) + "}:events"
 			for _, key := range allKeys(t, url) {
 				others := strings.HasPrefix(key, "raven:") && !strings.Contains(key, string(l.tenant))
-				if key != events && !others && !expires(t, url, key) {
+				if !l.outlives(key) && !others && !expires(t, url, key) {
 					t.Errorf("without its tenant, there is %q", key)
 				}
 			}
@@ -112,7 +119,7 @@ func TestOutcomesAndAnswersExpireWithTheirTime(t *testing.T) {
 		switch {
 		case strings.Contains(key, ":op:") && expiry != until:
 			t.Errorf("%s expires at %s, want %s", key, expiry, until)
-		case strings.Contains(key, ":idempotency:"), strings.Contains(key, "rate"):
+		case strings.Contains(key, ":idempotency:"), strings.Contains(key, "rate"), strings.Contains(key, ":lease:"):
 			if expiry == "-1" {
 				t.Errorf("%s stays", key)
 			}
@@ -129,11 +136,49 @@ func TestWholeTenantIsPurgedWithAllItHas(t *testing.T) {
 	l.vanish()
 	own := "tenant:{" + string(l.tenant) + "}"
 	for _, key := range allKeys(t, url) {
-		if strings.HasPrefix(key, own) && key != own+":events" && !strings.HasPrefix(key, own+":rate:") ||
+		if strings.HasPrefix(key, own) && !l.outlives(key) && !strings.HasPrefix(key, own+":rate:") && !strings.HasPrefix(key, own+":lease:") ||
 			strings.HasPrefix(key, "apikey:") || strings.HasPrefix(key, "tenant:email:") {
 			t.Errorf("without its tenant, there is %q", key)
 		}
 	}
+}
+
+// outlives reports whether a key is one that outlives the tenant: what is to be
+// relayed, and the audit log.
+func (l *life) outlives(key string) bool {
+	kind, of := strings.CutPrefix(key, "tenant:{"+string(l.tenant)+"}:")
+	return of && (kind == "events" || kind == "positions" || kind == "audit" || strings.HasPrefix(kind, "audit:"))
+}
+
+// When all is relayed, a tenant that is gone leaves its audit log and no more.
+func TestTenantThatIsRelayedLeavesItsAuditLogOnly(t *testing.T) {
+	t.Parallel()
+	for name, finish := range map[string][]func(l *life){
+		"trimmed last": {(*life).vanish, (*life).trim},
+		"purged last": {func(l *life) {
+			l.ok(l.DeleteTenant(l.Ctx, l.tenant, core.Op{}, l.MakeEvent(l.tenant, core.EventTenantDeleted)))
+		}, (*life).trim, (*life).purge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := backend.SharedRedis(t)
+			l := live(t, open(t, redis.Options{URL: url}))
+			for _, step := range finish {
+				step(l)
+			}
+			for _, key := range allKeys(t, url) {
+				_, kind, _ := strings.Cut(key, "}:")
+				if strings.HasPrefix(key, "tenant:{"+string(l.tenant)) && !strings.HasPrefix(kind, "audit") && !expires(t, url, key) {
+					t.Errorf("there is %q", key)
+				}
+			}
+		})
+	}
+}
+
+func (l *life) trim() {
+	l.t.Helper()
+	l.ok(l.TrimEvents(l.Ctx, l.tenant, 1<<62))
 }
 
 // expires reports whether a key is bound to go by itself.

@@ -39,16 +39,23 @@ func live(t *testing.T, s limitedStore) *life {
 	l := &life{World: contract.NewWorld(t, s), t: t, store: s}
 	_, err := l.InitDeployment(l.Ctx, core.Deployment{
 		ID: l.IDs.Deployment(), CreatedAt: l.Now(), KeyChecks: map[uint32]string{1: "check"},
-		DataKeys: []core.WrappedKey{{Version: 1, Provider: "local", Wrapped: l.Bytes(40), CreatedAt: l.Now()}},
+		DataKeys: []core.WrappedKey{
+			{Version: core.IndexKeyVersion, Provider: "local", Wrapped: l.Bytes(40), CreatedAt: l.Now()},
+			{Version: 1, Provider: "local", Wrapped: l.Bytes(40), CreatedAt: l.Now()},
+		},
 	})
 	l.ok(err)
 	l.ok(l.AddKeyChecks(l.Ctx, map[uint32]string{2: "check"}))
 	l.ok(l.Ping(l.Ctx))
 	l.register()
+	l.rotation()
 	l.keys()
 	l.people()
 	l.memory()
+	l.reseal()
+	l.fact()
 	l.claims()
+	l.relayed()
 	return l
 }
 
@@ -187,6 +194,50 @@ func (l *life) claims() {
 	}
 	_, err := l.SweepOperations(l.Ctx, l.Now().Add(-time.Hour), 10)
 	l.ok(err)
+}
+
+// fact writes one that holds a key.
+func (l *life) fact() {
+	l.t.Helper()
+	b := core.BlobRecord{
+		ID: l.IDs.Blob(), User: l.user, Kind: core.BlobSemantic, KeyVersion: 1, Version: 1, Sealed: l.Bytes(40),
+		FirstTakenAt: l.Now(), LastTakenAt: l.Now(),
+	}
+	l.ok(l.WriteFacts(l.Ctx, l.tenant, l.Op(), core.FactStep{
+		User: l.user, Added: []core.BlobRecord{b}, Keys: []core.FactKeyMove{{Key: "lives in", Now: b.ID}}, Max: 10, At: l.Now(),
+		Events: []core.Event{l.MakeEvent(l.tenant, core.EventFactCreated)},
+	}))
+}
+
+// relayed has what is recorded relayed, audited and delivered.
+func (l *life) relayed() {
+	l.t.Helper()
+	for _, tenant := range []core.TenantID{l.tenant, core.DeploymentTenant} {
+		l.ok(l.RecordEvents(l.Ctx, tenant, l.Op(), l.MakeEvent(tenant, core.EventAuthFailed), l.MakeEvent(tenant, core.EventMemoryRead)))
+		l.ok(l.SetPosition(l.Ctx, tenant, "log", 1))
+		l.ok(l.TrimEvents(l.Ctx, tenant, 1))
+		var entries []core.AuditEntry
+		for seq := int64(1); seq <= 40; seq++ {
+			e := l.MakeEvent(tenant, core.EventMemoryRead)
+			e.Seq, e.Actor = seq, core.Actor{Key: []core.KeyID{"", l.key.ID}[seq%2]}
+			entries = append(entries, core.AuditEntry{Event: e})
+		}
+		l.ok(l.AppendAudit(l.Ctx, tenant, entries, core.AuditHead{Seq: 40}))
+		l.ok(l.AddCheckpoint(l.Ctx, tenant, core.Checkpoint{Seq: 3, At: l.Now()}))
+		_, err := l.FindAudit(l.Ctx, tenant, core.AuditQuery{Since: l.Now(), Until: l.Now(), Limit: 10})
+		l.ok(err)
+	}
+	_, err := l.Outboxes(l.Ctx, "", 10)
+	l.ok(err)
+	list := []core.Delivery{
+		{ID: l.IDs.Delivery(), Status: core.DeliveryPending, NextAt: l.Now()},
+		{ID: l.IDs.Delivery(), Status: core.DeliveryPending, NextAt: l.Now()},
+	}
+	l.ok(l.AddDeliveries(l.Ctx, l.tenant, list))
+	_, err = l.TakeDeliveries(l.Ctx, l.Now(), l.Now(), 10, 10)
+	l.ok(err)
+	list[0].Status = core.DeliveryDelivered
+	l.ok(l.SaveDelivery(l.Ctx, l.tenant, list[0]))
 }
 
 // end deletes what there is, from the inside out.

@@ -64,7 +64,8 @@ func (s *Store) loadBlobs(ctx context.Context, k userKeys, in []string, ids []co
 		if err != nil {
 			return nil, err
 		}
-		if there := conversations[b.Conversation]; ok && there != nil && there.Val() == 1 {
+		there := conversations[b.Conversation]
+		if ok && (b.Conversation == "" || there != nil && there.Val() == 1) {
 			list = append(list, b)
 		}
 	}
@@ -102,6 +103,9 @@ func (s *Store) blob(ctx context.Context, k userKeys, id core.BlobID, payload bo
 	}
 	if err != nil {
 		return core.BlobRecord{}, err
+	}
+	if b.Conversation == "" { // a fact
+		return b, nil
 	}
 	c, err := k.in(b.Conversation)
 	if err != nil {

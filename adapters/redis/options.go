@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/raven-memory/raven/core"
 )
 
 // Options say which Redis it is and what is asked of it.
@@ -40,6 +42,17 @@ type Options struct {
 	// services do: its operator answers for eviction policy and persistence.
 	TrustServer bool
 
+	// Events is told of a tenant, or of core.DeploymentTenant, after each step of
+	// this process that recorded events of it, or may have where the reply was
+	// lost. It must not block: the step's caller waits for it. It may be called
+	// by several goroutines at once. Nil for nobody.
+	Events func(core.TenantID)
+
+	// MaxOutbox is how many events a tenant's outbox may hold; 0 for 100,000.
+	// Past it a step that would record an event changes nothing and fails with
+	// CodeUnavailable.
+	MaxOutbox int64
+
 	// Wait says what must have taken a step over before it is acknowledged.
 	Wait Wait
 }
@@ -64,6 +77,8 @@ func (w Wait) timeout() time.Duration {
 }
 
 const (
+	defaultMaxOutbox = 100_000
+
 	defaultPool  = 32
 	readRetries  = 3
 	dialTimeout  = 2 * time.Second

@@ -19,9 +19,9 @@ func textOf(m goredis.XMessage) fields {
 	return f
 }
 
-// Events lists a tenant's events after a number. They are never trimmed here.
+// Events lists a tenant's events after a number.
 func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.Event, error) {
-	t, err := keysOf(tenant)
+	t, err := keysOfOwner(tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, l
 	var found *goredis.XMessageSliceCmd
 	err = s.pipe(ctx, func(p goredis.Pipeliner) {
 		exists = p.Exists(ctx, t.tenant(), t.events())
-		found = p.XRangeN(ctx, t.events(), streamID(max(after, 0)+1), "+", int64(max(limit, 1)))
+		found = p.XRangeN(ctx, t.events(), afterID(after), "+", int64(max(limit, 1)))
 	})
 	if err == nil && exists.Val() == 0 {
 		err = core.NotFound()

@@ -56,18 +56,27 @@ type placeCheck struct {
 }
 
 func checkPlace(ctx context.Context, p goredis.Pipeliner, tenant core.TenantID, at core.ExpiredPlace) (c placeCheck) {
-	k, err := keysOfConversation(tenant, at.User, at.Conversation)
+	u, err := keysOfUser(tenant, at.User)
 	if err != nil {
 		return c
 	}
-	c.of, c.ok = besideConversation(ctx, p, k), true
+	if at.Conversation == "" { // a fact's
+		c.of = besideUser(ctx, p, u)
+	} else {
+		k, err := u.in(at.Conversation)
+		if err != nil {
+			return c
+		}
+		c.of = besideConversation(ctx, p, k)
+	}
 	if at.Blob != "" {
-		key, err := k.blob(at.Blob)
+		key, err := u.blob(at.Blob)
 		if err != nil {
 			return placeCheck{}
 		}
 		c.blob = p.HGet(ctx, key, "epoch")
 	}
+	c.ok = c.blob != nil || at.Conversation != ""
 	return c
 }
 

@@ -28,6 +28,7 @@ const everything = math.MaxInt64
 // and of users, conversations and memory what a crash kept from going with
 // them. It also confirms the registrations that a crash left unconfirmed.
 func (s *Store) PurgeTenants(ctx context.Context, limit int) (done bool, err error) {
+	s.rewriteOwed(ctx)
 	s.mu.Lock()
 	last := s.purgeFrom
 	s.mu.Unlock()
@@ -77,7 +78,7 @@ func (s *Store) toPurge(ctx context.Context, ids []core.TenantID) (map[core.Tena
 			continue
 		}
 		if unconfirmed[i].Val() {
-			if err := s.confirmLate(ctx, todo[id]); err != nil {
+			if err := s.confirmLate(ctx, todo[id]); err != nil && !core.Is(err, core.CodeNotFound) { // deleted by now
 				return nil, err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -217,5 +218,59 @@ func TestLaterAppendsDoNotMakeABufferYounger(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].Conversation != talk {
 			t.Errorf("with an entry of %d days: %v, %v", days, got, err)
 		}
+	}
+}
+
+// Who has had nothing to relay for a while costs nothing, and is listed again
+// with the next event.
+func TestIdleOutboxesAreStruckOff(t *testing.T) {
+	t.Parallel()
+	url := backend.SharedRedis(t)
+	l := live(t, open(t, redis.Options{URL: url}))
+	listed := func() []core.OutboxState {
+		t.Helper()
+		boxes, err := l.Outboxes(l.Ctx, "", 10)
+		l.ok(err)
+		return boxes
+	}
+	l.trim()
+	l.ok(l.TrimEvents(l.Ctx, core.DeploymentTenant, 1<<62))
+	members := func() any { return command(t, url, "ZCARD", "raven:{outboxes}") }
+	if got := listed(); len(got) != 0 || members() != int64(2) {
+		t.Errorf("somebody is struck off who may be about to record: %v, %v", got, members())
+	}
+	command(t, url, "DEL", "raven:{outboxes}:reserved") // as time does
+	if got := listed(); len(got) != 0 || members() != int64(0) {
+		t.Errorf("the idle stay on the list: %v, %v", got, members())
+	}
+	other := open(t, redis.Options{URL: url})
+	l.ok(other.RecordEvents(l.Ctx, l.tenant, core.Op{}, l.MakeEvent(l.tenant, core.EventMemoryRead)))
+	if got := listed(); len(got) != 1 || got[0].Tenant != l.tenant {
+		t.Errorf("who has an event again is not listed: %v", got)
+	}
+}
+
+// A process that ends between a delivery and its listing leaves a tenant that is
+// looked at until then.
+func TestDeliveryThatWasOnlyAnnouncedIsFound(t *testing.T) {
+	t.Parallel()
+	s := open(t, redis.Options{URL: backend.SharedRedis(t)})
+	l := live(t, s)
+	take := func() int {
+		t.Helper()
+		list, err := l.TakeDeliveries(l.Ctx, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour), 10, 10)
+		l.ok(err)
+		return len(list)
+	}
+	take()
+	ctx := endAfter(t, s, "deliveries/add_deliveries")
+	d := core.Delivery{ID: l.IDs.Delivery(), Status: core.DeliveryPending, NextAt: time.Now()}
+	l.ok(s.AddDeliveries(ctx, l.tenant, []core.Delivery{d}))
+	if got := take(); got != 1 {
+		t.Errorf("%d deliveries are taken", got)
+	}
+	next, err := l.NextDelivery(l.Ctx)
+	if err != nil || time.Until(next) > 2*time.Second {
+		t.Errorf("while it may not be all, the next is said to be at %v, %v", next, err)
 	}
 }

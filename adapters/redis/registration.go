@@ -96,6 +96,11 @@ func (s *Store) register(ctx context.Context, op core.Op, n core.NewTenant) (rec
 	if _, err := s.run(ctx, addMember, []string{registryKey}, string(t.id)); err != nil {
 		return record, err
 	}
+	if manyKeys(n.DataKeys) {
+		if err := s.listRotating(ctx, t.id); err != nil {
+			return record, err
+		}
+	}
 	answer, err := s.run(ctx, createTenant, t.stepKeys(op, t.dataKeys(), t.apiKeys()), args...)
 	if err != nil {
 		s.releaseEmail(ctx, t, n.EmailKey, err)

@@ -124,8 +124,8 @@ func (p *purge) cleared(ctx context.Context, u userKeys) error {
 
 func ownedByNobody(goredis.Pipeliner) func() bool { return func() bool { return true } }
 
-// whole removes what a deleted tenant left, all but its events and the outcomes
-// that are to stay.
+// whole removes what a deleted tenant left, all but its events, how far they are
+// relayed, its audit log and the outcomes that are to stay.
 func (p *purge) whole(ctx context.Context, list []string) error {
 	if err := p.apiKeys(ctx); err != nil {
 		return err
@@ -142,7 +142,10 @@ func (p *purge) whole(ctx context.Context, list []string) error {
 		return err
 	}
 	err = p.pipe(ctx, func(pipe goredis.Pipeliner) {
-		pipe.Unlink(ctx, p.usage(), p.dataKeys(), p.exhausted(), p.idle(), p.expiryBlobs(), p.expiryBuffers(), p.purge())
+		pipe.Unlink(ctx, p.usage(), p.dataKeys(), p.reencryption(), p.exhausted(), p.idle(), p.expiryBlobs(), p.expiryBuffers(), p.purge(),
+			p.deliveries(), p.deliveriesLog(), p.deliveriesPending(), p.deliveriesEnded())
+		pipe.ZRem(ctx, deliveriesKey, string(p.id))
+		pipe.HDel(ctx, deliveryTurnsKey, string(p.id))
 	})
 	if err != nil {
 		return err
@@ -180,7 +183,7 @@ func (p *purge) liveUser(ctx context.Context, id string) error {
 	}
 	p.left--
 	return p.pipe(ctx, func(pipe goredis.Pipeliner) {
-		pipe.Unlink(ctx, u.hash(), u.changes(), u.buffered(), u.blobsByTime(), u.refs(), u.userByRef(ref.Val()))
+		pipe.Unlink(ctx, u.hash(), u.changes(), u.buffered(), u.blobsByTime(), u.facts(), u.factHolders(), u.refs(), u.userByRef(ref.Val()))
 		pipe.ZRem(ctx, p.users(), id)
 	})
 }

@@ -61,6 +61,14 @@ func TestRoundTripsOfEachCall(t *testing.T) {
 	key := l.MakeKey(tenant)
 	flush := l.MakeFlush(tenant, user, l.left, 2)
 	claim := core.IdempotencyClaim{OpID: "op", Now: l.Now(), LeaseUntil: l.Now(), Until: l.Now().Add(time.Hour)}
+	addition := l.addition(tenant, 2)
+	resealed := core.Resealed{Place: core.BlobPlace(tenant, l.blob), Was: l.blob.Sealed, Now: l.envelope(core.Place{})}
+	l.ok(s.SetReencryption(ctx, core.DeploymentTenant, addition.Reencryption)) // nobody is to be struck off
+	delivery := core.Delivery{ID: l.IDs.Delivery(), Status: core.DeliveryPending, NextAt: l.Now()}
+	entries := []core.AuditEntry{{Event: l.MakeEvent(tenant, "x")}, {Event: l.MakeEvent(tenant, "x")}}
+	for i := range entries {
+		entries[i].Event.Seq, entries[i].Event.Actor = int64(i+1), core.Actor{}
+	}
 	count.n.Store(0)
 	for _, c := range []struct {
 		name string
@@ -103,11 +111,45 @@ func TestRoundTripsOfEachCall(t *testing.T) {
 		{"TouchAPIKeys", 1, func() error {
 			return s.TouchAPIKeys(ctx, []core.KeyUse{{Tenant: tenant, Key: key.ID, At: l.Now()}, {Tenant: l.tenant, Key: key.ID, At: l.Now()}})
 		}},
-		{"CreateTenant", 9, func() error { _, err := s.CreateTenant(ctx, l.Op(), fresh); return err }},
+		{"CreateTenant", 10, func() error { _, err := s.CreateTenant(ctx, l.Op(), fresh); return err }},
 		{"Begin", 1, func() error { _, err := s.Begin(ctx, tenant, claim); return err }},
 		{"Complete", 1, func() error { return s.Complete(ctx, tenant, claim.Key, "op", nil) }},
 		{"Events", 1, func() error { _, err := s.Events(ctx, tenant, 0, 100); return err }},
+		{"RecordEvents", 1, func() error { return s.RecordEvents(ctx, tenant, l.Op(), event("x"), event("y")) }},
+		{"Outboxes", 2, func() error { _, err := s.Outboxes(ctx, "", 100); return err }},
+		{"Positions", 1, func() error { _, err := s.Positions(ctx, tenant); return err }},
+		{"SetPosition", 1, func() error { return s.SetPosition(ctx, tenant, "log", 1) }},
+		{"TrimEvents", 1, func() error { return s.TrimEvents(ctx, tenant, 1) }},
+		{"AppendAudit", 2, func() error { return s.AppendAudit(ctx, tenant, entries[:1], core.AuditHead{Seq: 1}) }},
+		{"AppendAudit of more", 1, func() error { return s.AppendAudit(ctx, tenant, entries[1:], core.AuditHead{Seq: 2}) }},
+		{"AuditHead", 1, func() error { _, err := s.AuditHead(ctx, tenant); return err }},
+		{"AuditEntries", 1, func() error { _, err := s.AuditEntries(ctx, tenant, 0, 100); return err }},
+		{"FindAudit", 1, func() error { _, err := s.FindAudit(ctx, tenant, core.AuditQuery{Limit: 10}); return err }},
+		{"FindAudit by all", 4, func() error {
+			_, err := s.FindAudit(ctx, tenant, core.AuditQuery{Since: entries[0].Event.At, Until: l.Now(), Type: "x", Actor: "system", Limit: 10})
+			return err
+		}},
+		{"AddDeliveries", 3, func() error { return s.AddDeliveries(ctx, tenant, []core.Delivery{delivery}) }},
+		{"TakeDeliveries", 4, func() error { _, err := s.TakeDeliveries(ctx, l.Now(), l.Now(), 100, 10); return err }},
+		{"Delivery", 1, func() error { _, err := s.Delivery(ctx, tenant, delivery.ID); return err }},
+		{"Deliveries", 2, func() error { _, err := s.Deliveries(ctx, tenant, page); return err }},
+		{"SaveDelivery", 3, func() error { return s.SaveDelivery(ctx, tenant, delivery) }},
+		{"SaveDelivery that ended", 1, func() error {
+			delivery.Status = core.DeliveryDelivered
+			return s.SaveDelivery(ctx, tenant, delivery)
+		}},
+		{"TakeDeliveries of none", 1, func() error { _, err := s.TakeDeliveries(ctx, time.UnixMilli(1), l.Now(), 100, 10); return err }},
+		{"NextDelivery", 1, func() error { _, err := s.NextDelivery(ctx); return err }},
 		{"DataKeys", 1, func() error { _, err := s.DataKeys(ctx, tenant); return err }},
+		{"AddDataKey", 2, func() error { return s.AddDataKey(ctx, tenant, l.Op(), addition) }},
+		{"Reencryption", 1, func() error { _, err := s.Reencryption(ctx, tenant); return err }},
+		{"SetReencryption", 2, func() error { return s.SetReencryption(ctx, tenant, addition.Reencryption) }},
+		{"Rotating", 2, func() error { _, err := s.Rotating(ctx, "", 100); return err }},
+		{"Reseal", 2, func() error { _, err := s.Reseal(ctx, tenant, []core.Resealed{resealed, resealed}); return err }},
+		{"RewrapDataKey", 1, func() error { return s.RewrapDataKey(ctx, tenant, addition.Key, addition.Key) }},
+		{"DestroyDataKey", 1, func() error { return s.DestroyDataKey(ctx, tenant, 1) }},
+		{"Lease", 1, func() error { _, err := s.Lease(ctx, tenant, "work", "ada", l.Now(), l.Now()); return err }},
+		{"EndLease", 1, func() error { return s.EndLease(ctx, tenant, "work", "ada") }},
 		{"Take", 1, func() error { _, err := s.Take(ctx, l.Now(), rate); return err }},
 		{"Ping", 1, func() error { return s.Ping(ctx) }},
 	} {

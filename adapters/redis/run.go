@@ -2,8 +2,10 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -24,34 +26,55 @@ type call struct {
 }
 
 // words are the command that runs the script by its name, or by its text where
-// the server does not know it.
-func (c call) words(verb, script string) []any {
-	words := make([]any, 0, 3+len(c.keys)+len(c.args))
+// the server does not know it. A step also gets how much an outbox may hold.
+func (s *Store) words(c call, verb, script string) []any {
+	words := make([]any, 0, 4+len(c.keys)+len(c.args))
 	words = append(words, verb, script, len(c.keys))
 	for _, key := range c.keys {
 		words = append(words, key)
 	}
-	return append(words, c.args...)
+	words = append(words, c.args...)
+	if c.script.step {
+		words = append(words, s.maxOutbox)
+	}
+	return words
 }
 
 // outcome is a script's answer after the word that says how it ended.
 type outcome []string
 
 // run runs a script once, waits until what it wrote is as safe as the options
-// ask, and gives its answer back. Its errors are translated.
+// ask, and gives its answer back. Its errors are translated. Who waits for events
+// is told of those that the script recorded.
 func (s *Store) run(ctx context.Context, script *script, keys []string, args ...any) (outcome, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, s.failed(ctx, err)
+	if !script.records {
+		answer, _, err := s.runOnce(ctx, call{script, keys, args})
+		return answer, err
 	}
-	c := call{script, keys, args}
-	cmd := command{goredis.NewCmd(ctx, c.words("evalsha", script.sha)...)}
-	err := s.send(ctx, keys[0], cmd)
+	owner := ownerOfKey(keys[0])
+	if err := s.listOutbox(ctx, owner); err != nil {
+		return nil, err
+	}
+	answer, recorded, err := s.runOnce(ctx, call{script, keys, args})
+	if recorded || err != nil && !refusal(ctx, err) {
+		s.events(owner)
+	}
+	return answer, err
+}
+
+func (s *Store) runOnce(ctx context.Context, c call) (answer outcome, recorded bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, s.failed(ctx, err)
+	}
+	script, keys := c.script, c.keys
+	cmd := command{goredis.NewCmd(ctx, s.words(c, "evalsha", script.sha)...)}
+	err = s.send(ctx, keys[0], cmd)
 	if hasWords(err, "NOSCRIPT") { // it did not run; by its text it does, and is known from then on
-		cmd = command{goredis.NewCmd(ctx, c.words("eval", script.text)...)}
+		cmd = command{goredis.NewCmd(ctx, s.words(c, "eval", script.text)...)}
 		err = s.send(ctx, keys[0], cmd)
 	}
 	if err != nil {
-		return nil, s.failed(ctx, err)
+		return nil, false, s.failed(ctx, err)
 	}
 	return decode(cmd.Cmd)
 }
@@ -77,6 +100,15 @@ func (s *Store) query(ctx context.Context, script *script, keys []string, args .
 // repeat runs scripts that may be run again, in one round trip, and gives their
 // answers back.
 func (s *Store) repeat(ctx context.Context, calls []call) ([]outcome, error) {
+	return s.repeatAll(ctx, calls, false)
+}
+
+// repeatSome is repeat where the answer of a script that finds nothing is empty.
+func (s *Store) repeatSome(ctx context.Context, calls []call) ([]outcome, error) {
+	return s.repeatAll(ctx, calls, true)
+}
+
+func (s *Store) repeatAll(ctx context.Context, calls []call, some bool) ([]outcome, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, s.failed(ctx, err)
 	}
@@ -92,7 +124,7 @@ func (s *Store) repeat(ctx context.Context, calls []call) ([]outcome, error) {
 				if !known {
 					verb, text = "eval", calls[i].script.text
 				}
-				cmds[i] = p.Do(ctx, calls[i].words(verb, text)...)
+				cmds[i] = p.Do(ctx, s.words(calls[i], verb, text)...)
 			}
 			return nil
 		})
@@ -107,7 +139,7 @@ func (s *Store) repeat(ctx context.Context, calls []call) ([]outcome, error) {
 			return nil, s.failed(ctx, err)
 		}
 		var err error
-		if outcomes[i], err = decode(cmd); err != nil {
+		if outcomes[i], _, err = decode(cmd); err != nil && (!some || !core.Is(err, core.CodeNotFound)) {
 			return nil, err
 		}
 	}
@@ -115,14 +147,17 @@ func (s *Store) repeat(ctx context.Context, calls []call) ([]outcome, error) {
 }
 
 // decode reads a script's answer: an array of texts of which the first says how
-// it ended.
-func decode(cmd *goredis.Cmd) (outcome, error) {
+// it ended, with a mark if it recorded events.
+func decode(cmd *goredis.Cmd) (rest outcome, recorded bool, err error) {
 	answer, err := cmd.StringSlice()
 	if err != nil || len(answer) == 0 {
-		return nil, fault("a script answered %T", cmd.Val())
+		return nil, false, fault("a script answered %T", cmd.Val())
 	}
-	return answer[1:], ending(answer)
+	answer[0], recorded = strings.CutSuffix(answer[0], recordedMark)
+	return answer[1:], recorded, ending(answer)
 }
+
+var errOutboxFull = errors.New("redis: the outbox of the tenant holds as many events as it may")
 
 // ending is the error that an answer means.
 func ending(answer []string) error {
@@ -141,6 +176,10 @@ func ending(answer []string) error {
 		return taken(rest)
 	case "quota":
 		return exhausted(rest)
+	case "full":
+		return core.Unavailable(errOutboxFull)
+	case "fork":
+		return fmt.Errorf("redis: seq %s of the log %s: %w", rest[0], rest[1], core.ErrAuditFork)
 	case "exists":
 		return fmt.Errorf("redis: what is to be made exists already")
 	}

@@ -12,23 +12,27 @@ import (
 )
 
 // The scripts are what changes anything. Those in scripts/step begin with
-// step.lua, those in scripts/memory with step.lua and memory.lua, and those in
-// scripts/plain with nothing. The first line of each is Redis's own: the
-// language and what Redis is to check before it lets the script begin.
+// step.lua, those in scripts/memory with step.lua and memory.lua, those in
+// scripts/keys and scripts/deliveries with step.lua and keys.lua or
+// deliveries.lua, and those in scripts/plain with nothing. The first line of each
+// is Redis's own: the language and what Redis is to check before it lets the
+// script begin.
 //
 //go:embed scripts
 var scriptFiles embed.FS
 
 // script is a script as Redis gets it.
 type script struct {
-	name string
-	text string
-	sha  string // by which Redis knows it, once loaded
+	name    string
+	text    string
+	sha     string // by which Redis knows it, once loaded
+	step    bool   // takes what stepArgs gives, and the bound of the outbox
+	records bool   // may record events
 }
 
 var (
 	createTenant       = load("step/create_tenant")
-	updateTenant       = load("step/update_tenant")
+	updateTenant       = load("keys/update_tenant")
 	deleteTenant       = load("step/delete_tenant")
 	createAPIKey       = load("step/create_api_key")
 	rotateAPIKey       = load("step/rotate_api_key")
@@ -46,8 +50,16 @@ var (
 	deleteBlob         = load("memory/delete_blob")
 	deleteBuffered     = load("memory/delete_buffered")
 	clearMemory        = load("step/clear_memory")
+	writeFacts         = load("step/write_facts")
+	addDataKey         = load("keys/add_data_key")
+	rewrapDataKey      = load("keys/rewrap_data_key")
+	destroyDataKey     = load("keys/destroy_data_key")
+	setReencryption    = load("keys/set_reencryption")
+	resealRecord       = load("step/reseal")
+	resealName         = load("step/reseal_names")
 	replayed           = load("step/replayed")
 	settle             = load("memory/settle")
+	recordEvents       = load("step/record_events")
 	readStretch        = load("plain/stretch")
 
 	reserveEmail    = load("plain/reserve_email")
@@ -61,6 +73,23 @@ var (
 	claimOperation  = load("plain/claim_operation")
 	finishOperation = load("plain/finish_operation")
 
+	reserveRotation = load("plain/reserve_rotation")
+	releaseRotation = load("plain/release_rotation")
+	takeLease       = load("plain/take_lease")
+	endLease        = load("plain/end_lease")
+
+	reserveOutbox     = load("plain/reserve_outbox")
+	setPosition       = load("plain/set_position")
+	trimEvents        = load("plain/trim_events")
+	appendAudit       = load("plain/append_audit")
+	addCheckpoint     = load("plain/add_checkpoint")
+	addDeliveries     = load("deliveries/add_deliveries")
+	saveDelivery      = load("deliveries/save_delivery")
+	takeDeliveries    = load("deliveries/take_deliveries")
+	reserveDeliveries = load("plain/reserve_deliveries")
+	listDeliveries    = load("plain/list_deliveries")
+	raiseDeliveries   = load("plain/raise_deliveries")
+
 	beginClaim      = load("plain/begin")
 	endClaim        = load("plain/end_claim")
 	sweepOperations = load("plain/sweep_operations")
@@ -71,27 +100,42 @@ var (
 )
 
 // constants are what the scripts know of core.
-var constants = fmt.Sprintf("local CHANGES_KEPT, SCOPE_ADMIN = %d, %d\n", core.MinChangesKept, core.ScopeTenantAdmin)
+var constants = fmt.Sprintf("local CHANGES_KEPT, SCOPE_ADMIN, DELIVERIES_KEPT = %d, %d, %d\n",
+	core.MinChangesKept, core.ScopeTenantAdmin, core.MaxDeliveriesKept)
 
 // shared is what a script in a folder begins with.
 var shared = map[string][]string{
-	"step":   {"step.lua"},
-	"memory": {"step.lua", "memory.lua"},
-	"plain":  nil,
+	"step":       {"step.lua"},
+	"keys":       {"step.lua", "keys.lua"},
+	"memory":     {"step.lua", "memory.lua"},
+	"deliveries": {"step.lua", "deliveries.lua"},
+	"plain":      nil,
 }
+
+// What a step runs in: its answer tells by a mark whether it recorded an event.
+const (
+	stepBegins = "local function step()\n"
+	stepEnds   = "end\nlocal answer = step()\nif recorded then answer[1] = answer[1] .. '" + recordedMark + "' end\nreturn answer\n"
+
+	recordedMark = "!"
+)
 
 func load(name string) *script {
 	first, body, _ := strings.Cut(readScript(name+".lua"), "\n")
+	s := &script{name: name, records: strings.Contains(body, "record(") || strings.Contains(body, "add_data_key(")}
 	parts := []string{first + "\n"}
 	if before := shared[path.Dir(name)]; len(before) > 0 {
+		s.step = true
 		parts = append(parts, constants)
 		for _, file := range before {
 			parts = append(parts, readScript(file))
 		}
+		body = stepBegins + body + stepEnds
 	}
-	text := strings.Join(append(parts, body), "")
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
-	return &script{name: name, text: text, sha: hex.EncodeToString(sum[:])}
+	s.text = strings.Join(append(parts, body), "")
+	sum := sha1.Sum([]byte(s.text)) //nolint:gosec // as above
+	s.sha = hex.EncodeToString(sum[:])
+	return s
 }
 
 func readScript(file string) string {

@@ -20,6 +20,11 @@ type Store struct {
 	// same when it is done twice.
 	once, again goredis.UniversalClient
 	wait        Wait
+	trusted     bool // the server's operator answers for what is on its disk
+	rewrites    rewrites
+	events      func(core.TenantID) // see Options.Events
+	maxOutbox   int64
+	announced   announced
 
 	mu        sync.Mutex
 	idleFrom  core.TenantID // after whom the next list of idle buffers begins
@@ -37,7 +42,13 @@ var (
 	_ ports.Changes       = (*Store)(nil)
 	_ ports.Idempotency   = (*Store)(nil)
 	_ ports.Outbox        = (*Store)(nil)
+	_ ports.Recorder      = (*Store)(nil)
+	_ ports.Relaying      = (*Store)(nil)
+	_ ports.AuditLog      = (*Store)(nil)
+	_ ports.Deliveries    = (*Store)(nil)
 	_ ports.DataKeys      = (*Store)(nil)
+	_ ports.KeyRotation   = (*Store)(nil)
+	_ ports.Leases        = (*Store)(nil)
 	_ ports.Health        = (*Store)(nil)
 	_ ports.Limiter       = (*Store)(nil)
 )
@@ -56,7 +67,16 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{once: to.connect(-1), again: to.connect(readRetries), wait: opt.Wait}
+	if opt.Events == nil {
+		opt.Events = func(core.TenantID) {}
+	}
+	if opt.MaxOutbox <= 0 {
+		opt.MaxOutbox = defaultMaxOutbox
+	}
+	s := &Store{
+		once: to.connect(-1), again: to.connect(readRetries), wait: opt.Wait, trusted: opt.TrustServer, rewrites: rewrites{pause: rewritePause},
+		events: opt.Events, maxOutbox: opt.MaxOutbox,
+	}
 	if err := s.check(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

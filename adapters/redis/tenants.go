@@ -64,7 +64,17 @@ func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, 
 		return core.TenantRecord{}, err
 	}
 	args := slices.Concat(stepArgs(op, string(id), u.Profile), settingsArgs(u.Settings), []any{u.IfVersion, ms(u.At)}, event)
-	answer, err := s.run(ctx, updateTenant, t.stepKeys(op, t.exhausted()), args...)
+	if u.Key != nil {
+		addition, err := additionArgs(*u.Key)
+		if err != nil {
+			return core.TenantRecord{}, err
+		}
+		if err := s.listRotating(ctx, id); err != nil {
+			return core.TenantRecord{}, err
+		}
+		args = append(args, addition...)
+	}
+	answer, err := s.run(ctx, updateTenant, t.stepKeys(op, t.exhausted(), t.dataKeys(), t.reencryption()), args...)
 	if err != nil {
 		return core.TenantRecord{}, err
 	}
@@ -83,10 +93,11 @@ func (s *Store) DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, 
 	if err != nil {
 		return err
 	}
-	answer, err := s.run(ctx, deleteTenant, t.stepKeys(op, t.dataKeys(), t.purge()), append(stepArgs(op), told...)...)
+	answer, err := s.run(ctx, deleteTenant, t.stepKeys(op, t.dataKeys(), t.reencryption(), t.purge()), append(stepArgs(op), told...)...)
 	if err != nil {
 		return err
 	}
+	s.rewriteLog(ctx, t.dataKeys())
 	p := purge{Store: s, tenantKeys: t, left: everything}
 	if err := p.apiKeys(ctx); err == nil && len(answer) > 0 {
 		_ = p.email(ctx, answer[0]) // the step is done; what is left is on the list

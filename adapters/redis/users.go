@@ -179,7 +179,7 @@ func (s *Store) DeleteUser(ctx context.Context, tenant core.TenantID, op core.Op
 		return err
 	}
 	keys := k.stepKeys(op, k.hash(), k.users(), k.userByRef(ref.Val()), k.exhausted(), k.purge(),
-		k.changes(), k.buffered(), k.blobsByTime(), k.refs())
+		k.changes(), k.buffered(), k.blobsByTime(), k.refs(), k.facts(), k.factHolders())
 	answer, err := s.run(ctx, deleteUser, keys, append(stepArgs(op, string(id), ref.Val()), told...)...)
 	return s.clean(ctx, k.tenantKeys, string(id), answer, err)
 }

@@ -20,6 +20,8 @@ func TestStepThatReplicasDoNotConfirmIsUnavailable(t *testing.T) {
 	hasty := patient
 	hasty.Wait.Timeout = 300 * time.Millisecond
 	s := open(t, hasty)
+	first, event := l.Op(), l.MakeEvent(tenant, core.EventMemoryRead)
+	eventually(t, func() error { return s.RecordEvents(l.Ctx, tenant, first, event) }) // its outbox is listed
 	replica.Freeze()
 	op, u := l.Op(), l.MakeUser(tenant)
 	_, err := s.CreateUser(l.Ctx, tenant, op, u)
@@ -37,7 +39,7 @@ func TestStepThatReplicasDoNotConfirmIsUnavailable(t *testing.T) {
 	if err != nil || got.ID != u.Record.ID {
 		t.Errorf("run again: %v, %v", got.ID, err)
 	}
-	if n := len(l.events(tenant)); n != 3 {
+	if n := len(l.events(tenant)); n != 4 {
 		t.Errorf("%d events were recorded", n)
 	}
 }

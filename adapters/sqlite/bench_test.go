@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/contract"
 )
 
 // BenchmarkAppend appends one interaction a step, from so many callers at once,
@@ -153,3 +154,5 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkEvents(b *testing.B) { contract.BenchmarkEvents(b, open(b, b.TempDir())) }

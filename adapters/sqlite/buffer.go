@@ -181,23 +181,28 @@ func (t *txn) addBlob(p place, b core.BlobRecord) error {
 	if !b.ID.Valid() {
 		return core.NotFound()
 	}
+	if err := t.insertBlob(p.user, p.conversation, b); err != nil {
+		return err
+	}
+	first, last := reach(b)
+	return t.change(p.user, core.Change{
+		Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
+	})
+}
+
+// insertBlob adds a blob to a conversation, nil for none.
+func (t *txn) insertBlob(user int64, conversation any, b core.BlobRecord) error {
 	numbers, interactions, err := encodeContents(b)
 	if err != nil {
 		return err
 	}
 	first, last := reach(b)
-	err = t.exec(`INSERT INTO blobs (tenant, user, conversation, blob, kind, first_number, last_number, numbers, interactions,
+	return t.exec(`INSERT INTO blobs (tenant, user, conversation, blob, kind, first_number, last_number, numbers, interactions,
 		first_at, last_at, first_taken_at, last_taken_at, key_version, size, version, sealed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		t.tenant, p.user, p.conversation, b.ID, b.Kind, first, last, numbers, interactions,
+		t.tenant, user, conversation, b.ID, b.Kind, first, last, numbers, interactions,
 		ms(b.FirstAt), ms(b.LastAt), ms(b.FirstTakenAt), ms(b.LastTakenAt), b.KeyVersion, len(b.Sealed),
 		max(b.Version, 1), bytesOf(b.Sealed))
-	if err != nil {
-		return err
-	}
-	return t.change(p.user, core.Change{
-		Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
-	})
 }
 
 func encodeContents(b core.BlobRecord) (numbers, interactions string, err error) {

@@ -6,7 +6,8 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-const selectDataKeys = `SELECT version, provider, wrapped, created_at FROM data_keys WHERE tenant = ? ORDER BY version`
+const selectDataKeys = `SELECT version, provider, wrapped, created_at FROM data_keys
+	WHERE tenant = ? AND destroyed = 0 ORDER BY version`
 
 func dataKeyFields(k *core.WrappedKey) []any {
 	return []any{&k.Version, &k.Provider, &k.Wrapped, at{&k.CreatedAt}}
@@ -14,7 +15,7 @@ func dataKeyFields(k *core.WrappedKey) []any {
 
 func (t *txn) addDataKeys(keys []core.WrappedKey) error {
 	for _, k := range keys {
-		err := t.exec(`INSERT INTO data_keys (tenant, version, provider, wrapped, created_at) VALUES (?, ?, ?, ?, ?)`,
+		err := t.exec(`INSERT INTO data_keys (tenant, version, provider, wrapped, created_at, destroyed) VALUES (?, ?, ?, ?, ?, 0)`,
 			t.tenant, k.Version, k.Provider, bytesOf(k.Wrapped), ms(k.CreatedAt))
 		if err != nil {
 			return err
@@ -23,11 +24,27 @@ func (t *txn) addDataKeys(keys []core.WrappedKey) error {
 	return nil
 }
 
-// shredDataKeys overwrites the tenant's wrapped keys where they are, and has
-// the log cut after the commit.
-func (t *txn) shredDataKeys() error {
-	t.store.writer.shred = true
-	return t.exec(`UPDATE data_keys SET wrapped = zeroblob(length(wrapped)) WHERE tenant = ?`, t.tenant)
+// shredDataKeys overwrites those of the tenant's wrapped keys that are meant
+// where they are, and has the log cut after the commit. It tells how many.
+func (t *txn) shredDataKeys(which string, values ...any) (int64, error) {
+	n, err := t.affect(`UPDATE data_keys SET wrapped = zeroblob(length(wrapped)), destroyed = 1
+		WHERE tenant = ? AND destroyed = 0`+which, append([]any{t.tenant}, values...)...)
+	if n > 0 {
+		t.store.writer.shred = true
+	}
+	return n, err
+}
+
+// replaceDataKey puts a wrapped key in another one's place, if that is there.
+func (t *txn) replaceDataKey(was []byte, now core.WrappedKey) error {
+	n, err := t.shredDataKeys(` AND version = ? AND wrapped = ?`, now.Version, bytesOf(was))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return versionConflict()
+	}
+	return t.addDataKeys([]core.WrappedKey{now})
 }
 
 // DataKeys lists the tenant's wrapped keys.
@@ -53,6 +70,9 @@ func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Dep
 			return kept, err
 		}
 		if err := t.addDataKeys(d.DataKeys); err != nil {
+			return kept, err
+		}
+		if err := t.noteRotating(core.DeploymentTenant); err != nil {
 			return kept, err
 		}
 		if err := t.addKeyChecks(d.KeyChecks); err != nil {

@@ -30,7 +30,7 @@ func translate(ctx context.Context, err error) error {
 		return core.NotFound()
 	case ctx.Err() != nil: // whatever the driver made of it
 		return fmt.Errorf("sqlite: %w", ctx.Err())
-	case errors.Is(err, errClosed), errors.Is(err, sqldriver.ErrBadConn), errors.Is(err, sql.ErrConnDone):
+	case errors.Is(err, errClosed), errors.Is(err, errReadOnly), errors.Is(err, sqldriver.ErrBadConn), errors.Is(err, sql.ErrConnDone):
 		return core.Unavailable(err)
 	case errors.As(err, &fault) && outOfOrder(fault.Code()):
 		return core.Unavailable(err)

@@ -13,6 +13,9 @@ func Migrate(ctx context.Context, conn *sql.Conn, scripts []string) error {
 	return migrate(ctx, conn, scripts, "here")
 }
 
+// Migrations are migrations.
+func Migrations() []string { return migrations() }
+
 // MaxBatch is how many steps share a transaction.
 const MaxBatch = maxBatch
 

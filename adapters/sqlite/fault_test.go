@@ -67,7 +67,7 @@ func TestDamagedDatabaseIsUnavailable(t *testing.T) {
 	w.ok(err)
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	w.ok(err)
-	const roots = 64 << 12 // leaves the schema and the roots of the tables readable
+	const roots = 128 << 12 // leaves the schema and the roots of the tables readable
 	_, err = f.WriteAt(random(int(info.Size())-roots), roots)
 	w.ok(err)
 	w.ok(f.Close())

@@ -166,12 +166,12 @@ func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.O
 	})
 }
 
-const selectExpired = `SELECT u.user, c.conversation, e.blob FROM (
+const selectExpired = `SELECT u.user, coalesce(c.conversation, ''), e.blob FROM (
 		SELECT user, conversation, blob, first_taken_at AS since FROM blobs WHERE tenant = ?1 AND first_taken_at < ?2
 		UNION ALL
 		SELECT user, id, '', oldest_at FROM conversations WHERE tenant = ?1 AND oldest_at < ?2
 		ORDER BY since LIMIT ?3
-	) e CROSS JOIN users u ON u.id = e.user CROSS JOIN conversations c ON c.id = e.conversation
+	) e CROSS JOIN users u ON u.id = e.user LEFT JOIN conversations c ON c.id = e.conversation
 	ORDER BY e.since`
 
 // Expired lists what holds something accepted before a time.

@@ -13,10 +13,10 @@ const (
 	withoutPayload = `x''`
 	withPayload    = `b.sealed`
 
-	blobsOf      = ` FROM blobs b JOIN conversations c ON c.id = b.conversation WHERE `
+	blobsOf      = ` FROM blobs b LEFT JOIN conversations c ON c.id = b.conversation WHERE `
 	blobsOfUser  = blobsOf + `b.user = ? AND b.id > ? ORDER BY b.id LIMIT ?`
 	blobOfUser   = blobsOf + `b.user = ? AND b.blob = ?`
-	selectBlob   = `SELECT ` + headerColumns + `, c.conversation, `
+	selectBlob   = `SELECT ` + headerColumns + `, coalesce(c.conversation, ''), `
 	selectHeader = selectBlob + withoutPayload
 
 	selectUserBuffer = `SELECT ` + entryColumns + `, c.conversation FROM buffer b JOIN conversations c ON c.id = b.conversation

@@ -12,10 +12,19 @@ import (
 const selectEvents = `SELECT seq, event, type, at, actor, data FROM events
 	WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?`
 
+// outboxOf is whose outbox it is: a tenant that exists, or one that was deleted
+// and of which something is to be relayed, or the deployment, 0.
+func outboxOf(q session, tenant core.TenantID) (int64, error) {
+	if tenant == core.DeploymentTenant {
+		return keyOwner(q, tenant)
+	}
+	return one(q, itself[int64], `SELECT id FROM tenants WHERE tenant = ? AND (deleted_at IS NULL OR last_seq > trimmed_seq)`, tenant)
+}
+
 // Events lists a tenant's events after a number.
 func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.Event, error) {
 	return view(ctx, s, func(q session) ([]core.Event, error) {
-		id, err := one(q, itself[int64], `SELECT id FROM tenants WHERE tenant = ?`, tenant)
+		id, err := outboxOf(q, tenant)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	crand "crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func (w *world) useEverything() {
 	w.ok(err)
 	w.readEverything(blob)
 	w.changeTenants(op)
+	w.relayEverything()
 	w.changeUsers(op)
 }
 
@@ -114,6 +116,69 @@ func (w *world) readEverything(blob core.BlobRecord) {
 	w.refused(err, core.CodeNotFound)
 }
 
+// relayEverything has events relayed, audited and delivered.
+func (w *world) relayEverything() {
+	w.t.Helper()
+	for _, tenant := range []core.TenantID{w.id, core.DeploymentTenant} {
+		w.ok(w.RecordEvents(w.ctx, tenant, core.Op{}, w.event(core.EventMemoryRead)))
+		w.ok(w.SetPosition(w.ctx, tenant, "log", 1))
+		_, err := w.Positions(w.ctx, tenant)
+		w.ok(err)
+		_, err = w.Outboxes(w.ctx, "", 10)
+		w.ok(err)
+		w.ok(w.TrimEvents(w.ctx, tenant, 1))
+	}
+	var entries []core.AuditEntry
+	for seq := int64(1); seq <= 40; seq++ {
+		e := w.event(core.EventMemoryRead)
+		e.Seq = seq
+		entries = append(entries, core.AuditEntry{Event: e})
+	}
+	for range 2 {
+		w.ok(w.AppendAudit(w.ctx, w.id, entries, core.AuditHead{Seq: 40}))
+	}
+	for i := range 32 {
+		q := core.AuditQuery{Limit: 10}
+		for bit, set := range []func(){
+			func() { q.Since = w.now }, func() { q.Until = w.now }, func() { q.Type = "x" }, func() { q.Actor = "system" }, func() { q.Before = 9 },
+		} {
+			if i>>bit&1 == 1 {
+				set()
+			}
+		}
+		_, err := w.FindAudit(w.ctx, w.id, q)
+		w.ok(err)
+	}
+	_, err := w.AuditEntries(w.ctx, w.id, 0, 10)
+	w.ok(err)
+	_, err = w.AuditTenants(w.ctx, "", 10)
+	w.ok(err)
+	w.ok(w.AddCheckpoint(w.ctx, w.id, core.Checkpoint{Seq: 1}))
+	_, err = w.LastCheckpoint(w.ctx, w.id)
+	w.ok(err)
+	w.deliverEverything()
+}
+
+func (w *world) deliverEverything() {
+	w.t.Helper()
+	var list []core.Delivery
+	for range core.MaxDeliveriesKept + 1 {
+		list = append(list, core.Delivery{ID: w.ids.Delivery(), Status: core.DeliveryDelivered})
+	}
+	list[0].Status = core.DeliveryPending
+	w.ok(w.AddDeliveries(w.ctx, w.id, list))
+	_, err := w.TakeDeliveries(w.ctx, w.now, w.now, 10, 10)
+	w.ok(err)
+	_, err = w.NextDelivery(w.ctx)
+	w.ok(err)
+	_, err = w.Delivery(w.ctx, w.id, list[0].ID)
+	w.ok(err)
+	_, err = w.Deliveries(w.ctx, w.id, core.Page{Limit: 10})
+	w.ok(err)
+	list[0].Status = core.DeliveryFailed
+	w.ok(w.SaveDelivery(w.ctx, w.id, list[0]))
+}
+
 func (w *world) stretch(window core.Window) (core.Stretch, error) {
 	return w.Stretch(w.ctx, w.id, w.user, w.conversation, window)
 }
@@ -139,6 +204,7 @@ func (w *world) changeTenants(op func() core.Op) {
 	w.ok(err)
 	_, err = w.InitDeployment(w.ctx, core.Deployment{ID: "dep", DataKeys: n.DataKeys, KeyChecks: map[uint32]string{1: "a"}, CreatedAt: w.now})
 	w.ok(err)
+	w.rotateKeys(n.DataKeys)
 	claim := core.IdempotencyClaim{OpID: "op", Now: w.now, LeaseUntil: w.now, Until: w.now.Add(time.Hour)}
 	for range 2 {
 		_, err = w.Begin(w.ctx, w.id, claim)
@@ -150,6 +216,29 @@ func (w *world) changeTenants(op func() core.Op) {
 	w.ok(w.Abandon(w.ctx, w.id, claim.Key, "op"))
 	_, err = w.SweepOperations(w.ctx, w.now.Add(time.Hour), 1)
 	w.ok(err)
+}
+
+func (w *world) rotateKeys(deployment []core.WrappedKey) {
+	w.t.Helper()
+	for owner, keys := range map[core.TenantID][]core.WrappedKey{w.id: w.tenant.DataKeys, core.DeploymentTenant: deployment} {
+		keys, _ = w.rotate(owner, keys)
+		w.ok(w.RewrapDataKey(w.ctx, owner, keys[2], keys[2]))
+		w.ok(w.DestroyDataKey(w.ctx, owner, 1))
+		for _, state := range []core.ReencryptionState{core.ReencryptionRunning, core.ReencryptionIdle} {
+			w.ok(w.SetReencryption(w.ctx, owner, core.Reencryption{State: state}))
+		}
+		_, err := w.Reencryption(w.ctx, owner)
+		w.ok(err)
+	}
+	_, err := w.Rotating(w.ctx, "", 10)
+	w.ok(err)
+	for _, kind := range []core.Kind{core.KindTenant, core.KindAPIKey, core.KindUser, core.KindConversation, core.KindBlob} {
+		place := core.Place{User: w.user, Kind: kind, Record: string(w.id) + "/" + string(w.conversation)}
+		now, err := core.SealEnvelope(crand.Reader, random(core.EnvelopeKeySize), 2, "dep", place, nil)
+		w.ok(err)
+		_, err = w.Reseal(w.ctx, w.id, []core.Resealed{{Place: place, Now: now}})
+		w.ok(err)
+	}
 }
 
 func (w *world) changeUsers(op func() core.Op) {

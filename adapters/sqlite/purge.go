@@ -22,6 +22,8 @@ var userTables = []string{
 var tenantTables = []string{
 	`DELETE FROM operations WHERE tenant = ?1 AND operation IN (SELECT operation FROM operations WHERE tenant = ?1 LIMIT ?2)`,
 	`DELETE FROM idempotency WHERE id IN (SELECT id FROM idempotency WHERE tenant = ? LIMIT ?)`,
+	`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE tenant = ? LIMIT ?)`,
+	`DELETE FROM delivery_logs WHERE tenant IN (SELECT tenant FROM delivery_logs WHERE tenant = ? LIMIT ?)`,
 	`DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE tenant = ? LIMIT ?)`,
 }
 
@@ -68,7 +70,10 @@ func (p *purge) tenant(id int64) error {
 		return err
 	}
 	p.left--
-	return p.exec(`UPDATE tenants SET purged = 1 WHERE id = ?`, id)
+	if err := p.exec(`UPDATE tenants SET purged = 1 WHERE id = ?`, id); err != nil {
+		return err
+	}
+	return (&txn{session: p.session, tenant: id}).vanish()
 }
 
 func (p *purge) rows(deletes []string, owner int64) error {

@@ -15,6 +15,9 @@ func look[T any](ctx context.Context, s *Store, read func(session) (T, error)) (
 // view reads by several statements as of one moment.
 func view[T any](ctx context.Context, s *Store, read func(session) (T, error)) (T, error) {
 	return look(ctx, s, func(q session) (found T, err error) {
+		if s.pinned {
+			return read(q)
+		}
 		always := session{ctx: context.Background(), prepare: q.prepare}
 		defer always.exec("ROLLBACK") //nolint:errcheck // it only read, if it began
 		if err := always.exec("BEGIN"); err != nil {

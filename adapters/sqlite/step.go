@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 
 	"github.com/raven-memory/raven/core"
@@ -11,8 +12,9 @@ import (
 // txn is the inside of a step: the writer's transaction, for one tenant.
 type txn struct {
 	session
-	store  *Store
-	tenant int64 // 0 for the deployment
+	store    *Store
+	tenant   int64         // 0 for the deployment
+	recorded core.TenantID // whose events the step recorded, "" for none
 }
 
 // none is the outcome of a step that has none.
@@ -38,8 +40,11 @@ func act(ctx context.Context, s *Store, tenant core.TenantID, op core.Op, run fu
 // ownStep runs a step of the deployment itself.
 func ownStep[T any](ctx context.Context, s *Store, op core.Op, run func(*txn) (T, error)) (T, error) {
 	var outcome T
-	err := s.do(ctx, func(q session) (err error) {
-		outcome, err = once(&txn{session: q, store: s}, op, run)
+	var recorded core.TenantID
+	err := s.doTelling(ctx, &recorded, func(q session) (err error) {
+		t := &txn{session: q, store: s}
+		outcome, err = once(t, op, run)
+		recorded = t.recorded
 		return err
 	})
 	if err != nil {
@@ -87,13 +92,27 @@ func once[T any](t *txn, op core.Op, run func(*txn) (T, error)) (outcome T, err 
 	return outcome, err
 }
 
+const (
+	nextSeq = `UPDATE tenants SET last_seq = last_seq + 1 WHERE id = ? RETURNING tenant, last_seq, last_seq - trimmed_seq`
+	// nextOwnSeq is for the deployment.
+	nextOwnSeq = `UPDATE deployment SET last_seq = last_seq + 1 WHERE id = 1 RETURNING ?, last_seq, last_seq - trimmed_seq`
+)
+
+var errOutboxFull = errors.New("sqlite: the outbox of the tenant holds as many events as it may")
+
 // record gives the events the tenant's next numbers and keeps them.
 func (t *txn) record(events ...core.Event) error {
 	for _, e := range events {
-		var seq int64
-		err := t.get(`UPDATE tenants SET last_seq = last_seq + 1 WHERE id = ? RETURNING last_seq`, args{t.tenant}, &seq)
-		if err != nil {
+		query, owner := nextSeq, any(t.tenant)
+		if t.tenant == 0 {
+			query, owner = nextOwnSeq, core.DeploymentTenant
+		}
+		var seq, held int64
+		if err := t.get(query, args{owner}, &t.recorded, &seq, &held); err != nil {
 			return err
+		}
+		if held > t.store.maxOutbox {
+			return core.Unavailable(errOutboxFull)
 		}
 		data, err := encodeData(e.Data)
 		if err != nil {

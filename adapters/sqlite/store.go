@@ -18,6 +18,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
 )
 
@@ -26,9 +27,35 @@ type Options struct {
 	// Readers is how many reads run at once; 0 for 8. Each has a page cache of
 	// up to 8 MiB.
 	Readers int
+
+	// Events is told of a tenant, or of core.DeploymentTenant, after each step
+	// that recorded events of it. It must not block, and not use the store: all
+	// steps wait for it. Nil for nobody.
+	Events func(core.TenantID)
+
+	// MaxOutbox is how many events a tenant's outbox may hold; 0 for 100,000.
+	// Past it a step that would record an event changes nothing and fails with
+	// CodeUnavailable.
+	MaxOutbox int64
 }
 
-const defaultReaders = 8
+const (
+	defaultReaders   = 8
+	defaultMaxOutbox = 100_000
+)
+
+func (o Options) withDefaults() Options {
+	if o.Readers <= 0 {
+		o.Readers = defaultReaders
+	}
+	if o.Events == nil {
+		o.Events = func(core.TenantID) {}
+	}
+	if o.MaxOutbox <= 0 {
+		o.MaxOutbox = defaultMaxOutbox
+	}
+	return o
+}
 
 // Store is the embedded store. Safe for concurrent use.
 type Store struct {
@@ -37,6 +64,10 @@ type Store struct {
 	readers chan *conn
 	writer  *writer
 	process []byte // names this run of the program in idempotency claims
+	leases  leases
+
+	maxOutbox int64
+	pinned    bool // the one reader is in a transaction: see OpenSnapshot
 
 	// life is held for reading by whatever uses the store, so that Close
 	// waits for it and nothing starts after.
@@ -55,7 +86,13 @@ var (
 	_ ports.Changes       = (*Store)(nil)
 	_ ports.Idempotency   = (*Store)(nil)
 	_ ports.Outbox        = (*Store)(nil)
+	_ ports.Recorder      = (*Store)(nil)
+	_ ports.Relaying      = (*Store)(nil)
+	_ ports.AuditLog      = (*Store)(nil)
+	_ ports.Deliveries    = (*Store)(nil)
 	_ ports.DataKeys      = (*Store)(nil)
+	_ ports.KeyRotation   = (*Store)(nil)
+	_ ports.Leases        = (*Store)(nil)
 	_ ports.Health        = (*Store)(nil)
 )
 
@@ -76,7 +113,8 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock, process: make([]byte, 16)}
+	opt = opt.withDefaults()
+	s := &Store{lock: lock, process: make([]byte, 16), maxOutbox: opt.MaxOutbox}
 	rand.Read(s.process) // never fails
 	if err := s.start(ctx, dir, opt); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -93,12 +131,9 @@ func (s *Store) start(ctx context.Context, dir string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	s.writer = newWriter(conn)
+	s.writer = newWriter(conn, opt.Events)
 	if err := migrate(ctx, conn.Conn, migrations(), dir); err != nil {
 		return err
-	}
-	if opt.Readers <= 0 {
-		opt.Readers = defaultReaders
 	}
 	if err := s.openReaders(ctx, path, opt.Readers); err != nil {
 		return err
@@ -122,7 +157,9 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.life.Unlock()
-	s.writer.stop()
+	if s.writer != nil {
+		s.writer.stop()
+	}
 	return s.release()
 }
 
@@ -139,7 +176,9 @@ func (s *Store) release() error {
 	for _, pool := range slices.Backward(s.pools) {
 		errs = append(errs, pool.Close())
 	}
-	errs = append(errs, s.lock.Close())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("sqlite: close: %w", err)
 	}

@@ -55,6 +55,9 @@ func (t *txn) createTenant(n core.NewTenant) error {
 	if err := t.addDataKeys(n.DataKeys); err != nil {
 		return err
 	}
+	if err := t.noteRotating(r.ID); err != nil {
+		return err
+	}
 	if err := t.addAPIKey(n.Key); err != nil {
 		return err
 	}
@@ -73,6 +76,11 @@ func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, 
 	return step(ctx, s, id, op, func(t *txn) (core.TenantRecord, error) {
 		if err := t.updateTenant(u); err != nil {
 			return core.TenantRecord{}, err
+		}
+		if u.Key != nil {
+			if err := t.addDataKey(id, *u.Key); err != nil {
+				return core.TenantRecord{}, err
+			}
 		}
 		return one(t.session, tenantFields, selectTenant, id)
 	})
@@ -120,10 +128,13 @@ func (s *Store) DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, 
 		if err := t.record(event); err != nil {
 			return err
 		}
-		if err := t.shredDataKeys(); err != nil {
+		if err := t.destroyKeys(id); err != nil {
 			return err
 		}
 		if err := t.exec(`DELETE FROM api_keys WHERE tenant = ?`, t.tenant); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE delivery_logs SET next_at = NULL WHERE tenant = ?`, t.tenant); err != nil {
 			return err
 		}
 		return t.exec(`UPDATE tenants SET email_key = NULL, profile = x'', deleted_at = ? WHERE id = ?`, ms(event.At), t.tenant)

@@ -56,7 +56,12 @@ func newWorldIn(t testing.TB, dir string) *world {
 
 func open(t testing.TB, dir string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	return openWith(t, dir, sqlite.Options{})
+}
+
+func openWith(t testing.TB, dir string, opt sqlite.Options) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), dir, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

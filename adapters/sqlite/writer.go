@@ -25,14 +25,17 @@ type writer struct {
 	done  chan struct{}
 	jobs  []*job // of the transaction under way; kept for its memory
 
+	events func(core.TenantID) // see Options.Events
+
 	checkpointAt int64            // frames in the log at which to move it into the database
 	shred        bool             // the log holds what must not be found; see checkpoint.go
 	retry        <-chan time.Time // when to try again to shred
 }
 
-func newWriter(c *conn) *writer {
+func newWriter(c *conn, events func(core.TenantID)) *writer {
 	return &writer{
 		conn:         c,
+		events:       events,
 		queue:        make(chan *job, queueLength),
 		done:         make(chan struct{}),
 		jobs:         make([]*job, 0, maxBatch),
@@ -49,10 +52,16 @@ type refusal struct{ error }
 // was not begun, which it then never is, else when its statements have run,
 // because they use what the caller handed in.
 func (s *Store) do(ctx context.Context, run func(session) error) error {
+	return s.doTelling(ctx, new(core.TenantID), run)
+}
+
+// doTelling is do for a step that may record events. run says whose, and who
+// waits for events is told once they are on the disk.
+func (s *Store) doTelling(ctx context.Context, recorded *core.TenantID, run func(session) error) error {
 	if err := ctx.Err(); err != nil {
 		return translate(ctx, err)
 	}
-	j := &job{ctx: ctx, run: run, ran: make(chan struct{}), answer: make(chan error, 1)}
+	j := &job{ctx: ctx, run: run, recorded: recorded, ran: make(chan struct{}), answer: make(chan error, 1)}
 	if err := s.enqueue(j); err != nil {
 		return translate(ctx, err)
 	}
@@ -64,6 +73,9 @@ func (s *Store) enqueue(j *job) error {
 	defer s.life.RUnlock()
 	if s.closed {
 		return errClosed
+	}
+	if s.writer == nil {
+		return errReadOnly
 	}
 	select {
 	case s.writer.queue <- j:
@@ -130,6 +142,8 @@ func (w *writer) finish(err error) {
 	for _, j := range w.jobs {
 		if err != nil {
 			j.err = err
+		} else if j.kept && *j.recorded != "" {
+			w.events(*j.recorded)
 		}
 		j.answer <- j.err
 	}
@@ -157,7 +171,8 @@ func (w *writer) apply(j *job) error {
 	}
 	j.err = w.call(j)
 	var refused *refusal
-	if errors.As(j.err, &refused) {
+	j.kept = j.err == nil || errors.As(j.err, &refused)
+	if refused != nil {
 		j.err = refused.error
 	} else if j.err != nil {
 		if err := w.exec("ROLLBACK TO step"); err != nil {
@@ -187,12 +202,14 @@ func (w *writer) session() session { return w.conn.session(context.Background())
 
 // job is a queued step.
 type job struct {
-	ctx    context.Context //nolint:containedctx // of the call that queued it and waits
-	run    func(session) error
-	err    error         // of the step
-	taken  atomic.Bool   // by the writer, which runs it, or by its caller, who left
-	ran    chan struct{} // closed when the step's statements have run
-	answer chan error    // the outcome, after the commit
+	ctx      context.Context //nolint:containedctx // of the call that queued it and waits
+	run      func(session) error
+	recorded *core.TenantID // whose events it recorded; the writer's from taken on
+	err      error          // of the step
+	kept     bool           // what the step did is committed, also if it was refused
+	taken    atomic.Bool    // by the writer, which runs it, or by its caller, who left
+	ran      chan struct{}  // closed when the step's statements have run
+	answer   chan error     // the outcome, after the commit
 }
 
 // begin reports whether the step is to be run.

@@ -30,7 +30,8 @@ func rootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand(), configCommand(), versionCommand())
+	root.AddCommand(serveCommand(), demoCommand(), configCommand(), keyringCommand(), versionCommand(), auditCommand(), mcpCommand(), migrateCommand())
+	root.AddCommand(backupCommand(), restoreCommand())
 	return root
 }
 

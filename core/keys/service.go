@@ -57,21 +57,26 @@ func (s *Service) Make(ctx context.Context, tenant core.TenantID, k core.NewKey)
 }
 
 // Authenticate finds who a key belongs to. It fails with CodeUnauthenticated,
-// the same for a key that is malformed, unknown, expired or revoked.
+// the same for a key that is malformed, unknown, expired or revoked; RefusedError
+// tells these apart.
 func (s *Service) Authenticate(ctx context.Context, token string) (core.Caller, error) {
 	if !wellFormed(token) {
-		return core.Caller{}, core.Unauthenticated("the API key is malformed")
+		return core.Caller{}, refuse(RefusedError{Reason: "malformed"})
 	}
 	found, err := s.lookUp(ctx, hash(token))
 	if core.Is(err, core.CodeNotFound) {
-		return core.Caller{}, core.Unauthenticated("the API key is unknown")
+		return core.Caller{}, refuse(RefusedError{Reason: "unknown"})
 	}
 	if err != nil {
 		return core.Caller{}, err
 	}
 	key, tenant, now := found.key, found.tenant, s.clock.Now()
 	if !key.Live(now) {
-		return core.Caller{}, core.Unauthenticated("the API key " + string(key.ID) + " is revoked or expired")
+		reason := "expired"
+		if key.RevokedAt != nil {
+			reason = "revoked"
+		}
+		return core.Caller{}, refuse(RefusedError{Reason: reason, Tenant: tenant.ID, Key: key.ID})
 	}
 	s.uses.note(core.KeyUse{Tenant: tenant.ID, Key: key.ID, At: now})
 	return core.Caller{Tenant: tenant.ID, Settings: tenant.Settings, Key: key.ID, Scopes: key.Scopes}, nil

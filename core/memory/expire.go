@@ -59,9 +59,12 @@ func (s *Service) sweepTenant(ctx context.Context, id core.TenantID) error {
 // was faster with is left to it.
 func (s *Service) expire(ctx context.Context, caller core.Caller, p core.ExpiredPlace, cutoff time.Time) error {
 	var err error
-	if p.Blob == "" {
+	switch {
+	case p.Blob == "":
 		err = s.expireBuffer(ctx, caller, p, cutoff)
-	} else {
+	case p.Conversation == "":
+		err = s.Facts.Expire(ctx, caller, p.User, cutoff)
+	default:
 		err = s.thin(ctx, caller, core.BlobRecord{ID: p.Blob, User: p.User}, core.EventMemoryExpired,
 			func(in core.Interaction) bool { return !in.AcceptedAt.After(cutoff) })
 	}

@@ -14,8 +14,19 @@ func (s *Service) DeleteBlob(ctx context.Context, caller core.Caller, user core.
 		if err != nil {
 			return err
 		}
+		if b.Kind == core.BlobSemantic {
+			return s.Facts.Delete(ctx, caller, user, core.BlobFact(id))
+		}
+		if err := s.unlearn(ctx, caller, user, b.Interactions); err != nil {
+			return err
+		}
 		return s.deleteBlob(ctx, caller, b, core.EventMemoryDeleted)
 	})
+}
+
+// unlearn forgets what rests on interactions that are about to go.
+func (s *Service) unlearn(ctx context.Context, caller core.Caller, user core.UserID, ids []core.InteractionID) error {
+	return s.Facts.Unlearn(ctx, caller, user, func(from core.FactSource) bool { return slices.Contains(ids, from.Interaction) })
 }
 
 func (s *Service) deleteBlob(ctx context.Context, caller core.Caller, b core.BlobRecord, kind core.EventType) error {
@@ -45,6 +56,9 @@ func (s *Service) ClearMemory(ctx context.Context, caller core.Caller, user core
 // DeleteInteraction forgets one interaction, wherever it is now: a flush may
 // move it from the buffer into a blob while it is looked for.
 func (s *Service) DeleteInteraction(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, id core.InteractionID) error {
+	if err := s.unlearn(ctx, caller, user, []core.InteractionID{id}); err != nil {
+		return err
+	}
 	return s.retry(func() error {
 		removed, err := s.deleteBuffered(ctx, caller, user, conversation, []core.InteractionID{id}, core.EventMemoryDeleted)
 		if err != nil || removed > 0 {

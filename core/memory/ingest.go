@@ -44,11 +44,24 @@ func (s *Service) Ingest(ctx context.Context, caller core.Caller, op core.Op, us
 	if err != nil {
 		return Ingested{}, err
 	}
+	s.tell(caller, user, conversation, interactions, appended)
 	done := Ingested{IDs: appended.IDs, Buffered: appended.Buffered}
 	if appended.Buffered >= caller.Settings.BatchSize {
 		s.flushFull(ctx, caller, user, conversation, &done)
 	}
 	return done, nil
+}
+
+// tell hands on what was taken in, as it is stored. What an earlier run of the
+// same operation took in was handed on by that.
+func (s *Service) tell(caller core.Caller, user core.UserID, conversation core.ConversationID, list []core.Interaction, a core.Appended) {
+	if s.Heard == nil || len(a.IDs) != len(list) || a.IDs[0] != list[0].ID {
+		return
+	}
+	for i := range list {
+		list[i].Conversation, list[i].Number = conversation, a.First+int64(i)
+	}
+	s.Heard(caller, user, list)
 }
 
 // flushFull seals full batches. What was appended stays acknowledged when that

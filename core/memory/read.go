@@ -73,6 +73,7 @@ type Blob struct {
 	core.BlobRecord
 	ExpiresAt *time.Time // when the last of it expires; nil for never
 	Content   []core.Interaction
+	Fact      *core.Fact // of a semantic blob, instead
 }
 
 // Blobs pages through the headers of a user's blobs by arrival.
@@ -108,6 +109,12 @@ func (s *Service) Blob(ctx context.Context, caller core.Caller, user core.UserID
 	r, err := s.Store.Blob(ctx, caller.Tenant, user, id)
 	if err != nil {
 		return Blob{}, err
+	}
+	if r.Kind == core.BlobSemantic {
+		f, err := s.Facts.Fact(ctx, caller, user, core.BlobFact(id))
+		b := header(caller, r)
+		b.Fact = &f
+		return b, err
 	}
 	opened, err := s.openBlob(ctx, caller.Tenant, r)
 	if err != nil {

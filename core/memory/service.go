@@ -38,10 +38,15 @@ type Deps struct {
 	Store   Store
 	Tenants tenants
 	Seal    sealer
+	Facts   facts
 	Index   follower
 	Clock   ports.Clock
 	IDs     *core.IDs
 	Cursors *core.Cursors
+
+	// Heard is handed what was taken in, after it was acknowledged to the store,
+	// and must not keep the caller waiting. Nil: nobody listens.
+	Heard func(caller core.Caller, user core.UserID, list []core.Interaction)
 
 	// Report is told of failures that no caller hears of.
 	Report func(ctx context.Context, doing string, err error)

@@ -68,6 +68,14 @@ func hostileIndex(t *rapid.T) *index {
 			Role:         core.RoleUser, Name: hostile(t, "name"), Content: hostile(t, "content"), OccurredAt: at, AcceptedAt: at,
 		}))
 	}
+	var facts []known
+	for i := range rapid.IntRange(0, 4).Draw(t, "facts") {
+		f := core.Fact{ID: core.FactID("fact_" + string(rune('a'+i))), Subject: hostile(t, "subject"), Text: hostile(t, "fact")}
+		k := known{KnownFact: core.KnownFact{Fact: f}}
+		k.terms, k.length, _ = x.analyser.terms(f.Text)
+		facts = append(facts, k)
+	}
+	x.setFacts(facts)
 	return x
 }
 
@@ -75,14 +83,14 @@ func TestNothingRecalledLeavesItsLineOrBlock(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		x := hostileIndex(t)
-		c := x.context(ContextQuery{Text: "word recalled memory", MaxTokens: rapid.IntRange(1, 800).Draw(t, "tokens")}, filter{}.compile())
+		c := x.context(ContextQuery{Text: "word recalled memory", MaxTokens: rapid.IntRange(1, 800).Draw(t, "tokens")}, factFilter{})
 		if c.Text == "" {
 			return
 		}
 		lines := strings.FieldsFunc(c.Text, func(r rune) bool { return strings.ContainsRune("\n\r\v\f\u0085\u2028\u2029", r) })
 		head := 1
-		if len(c.Items) > 0 {
-			head = 2 // the legend
+		if strings.Contains(c.Text, "\n"+blockLegend) {
+			head = 2
 		}
 		if len(lines) != head+len(c.Items)+1 || lines[0] != blockOpen || lines[len(lines)-1] != blockClose {
 			t.Fatalf("%d lines for %d items:\n%s", len(lines), len(c.Items), c.Text)
@@ -91,7 +99,7 @@ func TestNothingRecalledLeavesItsLineOrBlock(t *testing.T) {
 			t.Fatalf("angle brackets that are not the block's:\n%s", c.Text)
 		}
 		for i, item := range c.Items {
-			if line := lines[head+i]; !strings.HasPrefix(line, "- [c") || item.ID == "" {
+			if line := lines[head+i]; !strings.HasPrefix(line, map[string]string{TypeInteraction: "- [c", TypeFact: "- [fact since "}[item.Type]) || item.ID == "" {
 				t.Fatalf("line %q for item %v", line, item)
 			}
 		}
@@ -103,14 +111,14 @@ func TestContextKeepsItsBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := hostileIndex(t)
 		tokens := rapid.IntRange(1, 300).Draw(t, "tokens")
-		c := x.context(ContextQuery{Text: "word", MaxTokens: tokens}, filter{}.compile())
+		c := x.context(ContextQuery{Text: "word", MaxTokens: tokens}, factFilter{})
 		if want := (len(c.Text) + 3) / 4; c.TokenCount != want || c.TokenCount > tokens {
 			t.Fatalf("%d tokens said, %d counted, %d allowed", c.TokenCount, want, tokens)
 		}
 		if c.Text == "" && (!c.Truncated || len(c.Items) > 0) {
 			t.Fatalf("an empty block with %d items, truncated %v", len(c.Items), c.Truncated)
 		}
-		seen := map[core.InteractionID]bool{}
+		seen := map[string]bool{}
 		for _, item := range c.Items {
 			if seen[item.ID] {
 				t.Fatalf("%s is there twice", item.ID)

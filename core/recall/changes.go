@@ -12,7 +12,7 @@ import (
 func (x *index) apply(version int64, changes []core.Change, added []prepared) {
 	for i := range changes {
 		switch c := &changes[i]; c.Kind {
-		case core.ChangeAppended: // its turns are in added
+		case core.ChangeAppended, core.ChangeFact: // its turns are in added, facts are read anew
 		case core.ChangeSealed:
 			x.seal(c)
 		case core.ChangeForgotten:

@@ -13,7 +13,7 @@ type Include string
 
 // The parts there are.
 const (
-	IncludeFacts    Include = "facts" // yields nothing yet
+	IncludeFacts    Include = "facts"
 	IncludeEpisodes Include = "episodes"
 	IncludeRecent   Include = "recent"
 )
@@ -65,8 +65,9 @@ const (
 	recentShare = 4
 )
 
-// Context returns a block of the best interactions with their neighbours, in
-// order of time, and after them the most recent turns of a conversation. The
+// Context returns a block of the facts that hold, the best interactions with
+// their neighbours, in order of time, and after them the most recent turns of a
+// conversation. The
 // block never takes more than MaxTokens; hits that do not fit are left out, and
 // the best of all is cut when it does not fit alone.
 //
@@ -77,14 +78,16 @@ func (s *Service) Context(ctx context.Context, caller core.Caller, user core.Use
 		return Context{}, err
 	}
 	var out Context
+	now := s.clock.Now()
 	err := s.read(ctx, caller.Tenant, user, func(x *index) {
-		f := filter{since: q.Since, until: q.Until, metadata: q.Metadata, cutoff: caller.Settings.RetentionCutoff(s.clock.Now())}
-		out = x.context(q, f.compile())
+		f := filter{since: q.Since, until: q.Until, metadata: q.Metadata, cutoff: caller.Settings.RetentionCutoff(now)}
+		out = x.context(q, factFilter{f, now})
 	})
 	return out, err
 }
 
-func (x *index) context(q ContextQuery, pass func(*turn) bool) Context {
+func (x *index) context(q ContextQuery, f factFilter) Context {
+	pass := f.compile()
 	tokens := q.MaxTokens
 	if tokens <= 0 {
 		tokens = core.DefaultMaxTokens
@@ -99,6 +102,9 @@ func (x *index) context(q ContextQuery, pass func(*turn) bool) Context {
 	}
 	if includes(q.Include, IncludeRecent) {
 		recent = x.recent(q.Conversation, pass)
+	}
+	if includes(q.Include, IncludeFacts) {
+		b.addFacts(r.scoreFacts(f), len(hits)+len(recent) > 0)
 	}
 	b.addRecent(recent, len(hits) > 0)
 	b.addHits(hits, pass)

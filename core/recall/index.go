@@ -37,6 +37,8 @@ type index struct {
 	sessions     []session // by slot; a free slot has no turns
 	freeSessions []int32
 
+	facts []known // that nothing superseded
+
 	length int64 // of all turns together
 	bytes  int64 // about what the index takes
 }

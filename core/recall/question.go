@@ -24,6 +24,14 @@ type question struct {
 	concepts []concept
 	spoken   [][]posting // turns of the speakers that it names
 	dates    []dateSpan
+	words    []askedWord // also those that no turn has
+}
+
+// askedWord is a word of a query with its stems.
+type askedWord struct {
+	word   string
+	terms  []string
+	weight float64
 }
 
 // concept is one word of a query: the postings of its stems, one for each
@@ -58,13 +66,18 @@ func (x *index) ask(text string) question {
 			q.spoken = append(q.spoken, turns)
 			c.weight = nameWeight
 		}
+		asked := askedWord{word: w, weight: c.weight}
 		for _, l := range stems {
 			term := x.analyser.term(l, w)
+			if !slices.Contains(asked.terms, term) {
+				asked.terms = append(asked.terms, term)
+			}
 			if postings := x.terms[term]; postings != nil && !known[term] {
 				known[term] = true
 				c.variants = append(c.variants, postings)
 			}
 		}
+		q.words = append(q.words, asked)
 		if c.variants != nil {
 			q.concepts = append(q.concepts, c)
 		}

@@ -28,9 +28,10 @@ const (
 // ranking scores the turns of an index for one question. Its slices are by
 // slot, or by session where it is said.
 type ranking struct {
-	index     *index
-	question  question
-	intervals []interval // that the question's dates may mean
+	index       *index
+	question    question
+	lexicalBest float64    // the best BM25 of a turn
+	intervals   []interval // that the question's dates may mean
 
 	lexical   []float64 // BM25 of the turn
 	window    []float64 // BM25 of the turn with those around it
@@ -53,7 +54,7 @@ var rankings = sync.Pool{New: func() any { return new(ranking) }}
 // rank scores all turns. The caller gives the ranking back by release.
 func (x *index) rank(text string) *ranking {
 	r := rankings.Get().(*ranking)
-	r.index, r.question = x, x.ask(text)
+	r.index, r.question, r.lexicalBest = x, x.ask(text), 0
 	n, sessions := len(x.turns), len(x.sessions)
 	for _, list := range []*[]float64{
 		&r.lexical, &r.window, &r.sum, &r.neighbour, &r.factor, &r.score, &r.count, &r.windowCount,
@@ -167,6 +168,9 @@ func saturate(count, k, k1 float64) float64 { return count * (k1 + 1) / (count +
 // combine adds the three scores, each scaled to a best of 1 before its weight.
 func (r *ranking) combine() {
 	lexical := share(1, r.lexical)
+	if lexical > 0 {
+		r.lexicalBest = 1 / lexical
+	}
 	window := share(windowWeight, r.window)
 	session := share(sessionWeight, r.session)
 	for i := range r.session {

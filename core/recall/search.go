@@ -26,12 +26,14 @@ type Query struct {
 	Explain      bool // fill Breakdown
 }
 
-// Item is something that was recalled. Blob is "" while it is buffered. Score
+// Item is something that was recalled. Blob is "" while it is buffered. Of a
+// fact, Name is who it is about, OccurredAt since when it holds, and
+// Conversation that of its latest source, "" for none. Score
 // compares items of one answer only; the better the higher, 0 for what was not
 // ranked.
 type Item struct {
 	Type         string
-	ID           core.InteractionID
+	ID           string // of the interaction or the fact
 	Text         string
 	Role         core.Role
 	Name         string
@@ -54,14 +56,12 @@ func (s *Service) Search(ctx context.Context, caller core.Caller, user core.User
 		return nil, err
 	}
 	items := []Item{}
+	now := s.clock.Now()
 	err := s.read(ctx, caller.Tenant, user, func(x *index) {
-		f := filter{
+		items = x.search(q, factFilter{filter{
 			since: q.Since, until: q.Until, conversation: q.Conversation, roles: q.Roles, metadata: q.Metadata,
-			cutoff: caller.Settings.RetentionCutoff(s.clock.Now()),
-		}
-		if len(q.Types) == 0 || slices.Contains(q.Types, TypeInteraction) {
-			items = x.search(q, f.compile())
-		}
+			cutoff: caller.Settings.RetentionCutoff(now),
+		}, now})
 	})
 	if err != nil {
 		return nil, err
@@ -69,19 +69,68 @@ func (s *Service) Search(ctx context.Context, caller core.Caller, user core.User
 	return items, nil
 }
 
-func (x *index) search(q Query, pass func(*turn) bool) []Item {
+// Locate returns the conversation that an interaction of the user's is in. It
+// needs the scope memory:read. CodeNotFound.
+func (s *Service) Locate(ctx context.Context, caller core.Caller, user core.UserID, id core.InteractionID) (in core.ConversationID, err error) {
+	if err := caller.Require(core.ScopeMemoryRead); err != nil {
+		return "", err
+	}
+	err = s.read(ctx, caller.Tenant, user, func(x *index) {
+		if slot, ok := x.byID[id]; ok {
+			in = x.turns[slot].conversation.id
+		}
+	})
+	if err == nil && in == "" {
+		err = core.NotFound()
+	}
+	return in, err
+}
+
+func (x *index) search(q Query, f factFilter) []Item {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = core.DefaultSearchLimit
 	}
+	limit = min(limit, core.MaxSearchLimit)
 	r := x.rank(q.Text)
 	defer r.release()
 	items := []Item{}
-	for _, slot := range r.best(min(limit, core.MaxSearchLimit), pass) {
-		item := x.turns[slot].item()
+	if q.takes(TypeInteraction) {
+		items = r.turnItems(limit, f.compile(), q.Explain)
+	}
+	if q.takes(TypeFact) {
+		items = append(items, r.factItems(f, q.Explain)...)
+		slices.SortStableFunc(items, func(a, b Item) int { return cmp.Compare(b.Score, a.Score) })
+	}
+	return items[:min(limit, len(items))]
+}
+
+func (q Query) takes(kind string) bool { return len(q.Types) == 0 || slices.Contains(q.Types, kind) }
+
+func (r *ranking) turnItems(limit int, pass func(*turn) bool, explain bool) []Item {
+	items := []Item{}
+	for _, slot := range r.best(limit, pass) {
+		item := r.index.turns[slot].item()
 		item.Score = r.score[slot]
-		if q.Explain {
+		if explain {
 			item.Breakdown = r.explain(slot)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// factItems gives the facts that fit at all, best first.
+func (r *ranking) factItems(f factFilter, explain bool) []Item {
+	var items []Item
+	for _, s := range r.scoreFacts(f) {
+		if s.score <= 0 {
+			break
+		}
+		item := s.item()
+		if explain {
+			speaker := r.factSpeaker(s.known)
+			item.Breakdown = map[string]float64{"bm25": s.score / speaker, "speaker": speaker}
 		}
 		items = append(items, item)
 	}
@@ -90,7 +139,7 @@ func (x *index) search(q Query, pass func(*turn) bool) []Item {
 
 func (t *turn) item() Item {
 	return Item{
-		Type: TypeInteraction, ID: t.id, Text: t.content, Role: t.role.Value(), Name: t.name.Value(),
+		Type: TypeInteraction, ID: string(t.id), Text: t.content, Role: t.role.Value(), Name: t.name.Value(),
 		Conversation: t.conversation.id, Blob: t.blob.Value(), OccurredAt: time.UnixMilli(t.occurredAt).UTC(),
 	}
 }

@@ -124,7 +124,7 @@ func TestTheSameRequestGivesTheSameAnswer(t *testing.T) {
 		if c := b.OccurredAt.Compare(a.OccurredAt); c != 0 {
 			return c
 		}
-		return strings.Compare(string(b.ID), string(a.ID))
+		return strings.Compare(b.ID, a.ID)
 	}) {
 		t.Error("ties are not newest first, then by id")
 	}
@@ -194,7 +194,7 @@ func TestItemsSayWhereTheyAreFrom(t *testing.T) {
 	w.say("cnv_1", line{who: "Ann", text: "tea"}, line{who: "Ann", text: "milk"})
 	w.store.flush(testUser, "cnv_1", "blob_1", 1)
 	got := w.search(recall.Query{Text: "tea milk"})
-	slices.SortFunc(got, func(a, b recall.Item) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(got, func(a, b recall.Item) int { return strings.Compare(a.ID, b.ID) })
 	want := []recall.Item{
 		{Type: "interaction", ID: "int_0001", Text: "tea", Role: "user", Name: "Ann", Conversation: "cnv_1", Blob: "blob_1", OccurredAt: testStart},
 		{Type: "interaction", ID: "int_0002", Text: "milk", Role: "user", Name: "Ann", Conversation: "cnv_1", OccurredAt: testStart.Add(time.Minute)},

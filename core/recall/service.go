@@ -16,6 +16,8 @@ type Options struct {
 	// those not used for longest go first. An index that alone is larger
 	// answers the requests that built it and is not kept.
 	MaxBytes int64
+	// Facts reads what is known of a user; nil for a deployment without facts.
+	Facts factReader
 }
 
 // opener opens what was sealed for a place.
@@ -38,7 +40,7 @@ func New(
 		opt.MaxBytes = DefaultMaxBytes
 	}
 	return &Service{
-		store: store{memories: memories, changes: changes, opener: opener, analyser: analyser{stemmer}},
+		store: store{memories: memories, changes: changes, opener: opener, analyser: analyser{stemmer}, facts: opt.Facts},
 		clock: clock,
 		cache: newCache(opt.MaxBytes),
 	}
@@ -161,7 +163,12 @@ func (s *Service) follow(ctx context.Context, o owner, e *entry, version int64) 
 			e.put(built)
 			return nil
 		}
-		e.change(func(x *index) { x.apply(d.version, d.changes, d.added) })
+		e.change(func(x *index) {
+			x.apply(d.version, d.changes, d.added)
+			if d.factsChanged {
+				x.setFacts(d.facts)
+			}
+		})
 	}
 	return nil
 }

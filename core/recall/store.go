@@ -24,6 +24,7 @@ type store struct {
 	changes  ports.Changes
 	opener   opener
 	analyser analyser
+	facts    factReader // nil: there are none
 }
 
 // build makes the owner's index from all that is stored. It shows the version,
@@ -46,6 +47,11 @@ func (s store) build(ctx context.Context, o owner, version int64) (*index, error
 		x.add(s.analyser.prepare(all[i]))
 		all[i] = core.Interaction{}
 	}
+	facts, err := s.readFacts(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	x.setFacts(facts)
 	return x, nil
 }
 
@@ -95,9 +101,11 @@ func (s store) readBlobs(ctx context.Context, o owner, take func(core.Interactio
 
 // difference is what an index lacks.
 type difference struct {
-	version int64
-	changes []core.Change
-	added   []prepared
+	version      int64
+	changes      []core.Change
+	added        []prepared
+	facts        []known // all there are, where factsChanged
+	factsChanged bool
 }
 
 // difference reads the next changes after a version and what they added. The
@@ -111,6 +119,7 @@ func (s store) difference(ctx context.Context, o owner, after int64) (d differen
 	d.version = d.changes[len(d.changes)-1].Version
 	added := map[core.ConversationID]core.Change{}
 	for _, c := range d.changes {
+		d.factsChanged = d.factsChanged || c.Kind == core.ChangeFact || c.Kind == core.ChangeCleared
 		if c.Kind != core.ChangeAppended {
 			continue
 		}
@@ -125,7 +134,10 @@ func (s store) difference(ctx context.Context, o owner, after int64) (d differen
 			return d, false, err
 		}
 	}
-	return d, true, nil
+	if d.factsChanged {
+		d.facts, err = s.readFacts(ctx, o)
+	}
+	return d, err == nil, err
 }
 
 // readStretch reads a conversation's interactions from First to Last, and

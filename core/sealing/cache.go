@@ -3,6 +3,7 @@ package sealing
 import (
 	"container/list"
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -18,12 +19,29 @@ type cache struct {
 	ttl   time.Duration
 	most  int // keys
 
-	mu    sync.Mutex
-	held  int       // keys in all sets
-	order list.List // of *keySet
-	sets  map[core.TenantID]*list.Element
-	loads map[core.TenantID]*load
+	mu       sync.Mutex
+	held     int       // keys in all sets
+	order    list.List // of *keySet
+	sets     map[core.TenantID]*list.Element
+	loads    map[core.TenantID]*load
+	refusals map[question]refusal
 }
+
+// question is for which of a tenant's keys a provider was asked.
+type question struct {
+	tenant core.TenantID
+	want   selector
+}
+
+// refusal is a provider's answer that is given again for refusalLife.
+type refusal struct {
+	err error
+	at  time.Time
+}
+
+// refusalLife spares a provider that refuses, or is down, the same question
+// again and again.
+const refusalLife = time.Second
 
 // keySet is what is cached of one tenant: its keys as they are stored, and
 // those of them that somebody needed.
@@ -63,16 +81,17 @@ func newCache(clock ports.Clock, ttl time.Duration, most int) *cache {
 	return &cache{
 		clock: clock, ttl: ttl, most: most,
 		sets:  map[core.TenantID]*list.Element{},
-		loads: map[core.TenantID]*load{},
+		loads: map[core.TenantID]*load{}, refusals: map[question]refusal{},
 	}
 }
 
 // find gives a copy of the key, or else the load to wait for, or else a new
-// one that is the caller's to lead.
+// one that is the caller's to lead. A load that is over already is a refusal.
 func (c *cache) find(tenant core.TenantID, want selector) (key *dataKey, l *load, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	set := c.fresh(tenant, c.clock.Now())
+	now := c.clock.Now()
+	set := c.fresh(tenant, now)
 	if set != nil {
 		stored, known := want.pick(set.wrapped)
 		if held := set.keys[stored.Version]; known && held != nil {
@@ -86,14 +105,39 @@ func (c *cache) find(tenant core.TenantID, want selector) (key *dataKey, l *load
 	if l := c.loads[tenant]; l != nil {
 		return nil, l, false
 	}
+	if r, ok := c.refusals[question{tenant, want}]; ok && !r.old(now) {
+		return nil, refused(want, r), false
+	}
 	l = &load{want: want, set: set, done: make(chan struct{})}
 	c.loads[tenant] = l
 	return nil, l, true
 }
 
-// finish keeps what a load brought; key may be nil. It reports false, and
+func (r refusal) old(now time.Time) bool {
+	age := now.Sub(r.at)
+	return age < 0 || age >= refusalLife
+}
+
+func refused(want selector, r refusal) *load {
+	l := &load{want: want, err: r.err, done: make(chan struct{})}
+	close(l.done)
+	return l
+}
+
+// peek gives a copy of one of the set's keys; nil for one that nobody needed yet.
+func (c *cache) peek(set *keySet, version uint32) *dataKey {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if held := set.keys[version]; held != nil {
+		clone := *held
+		return &clone
+	}
+	return nil
+}
+
+// finish keeps what a load brought, which may be nothing. It reports false, and
 // keeps nothing, when the tenant was forgotten since the load began.
-func (c *cache) finish(tenant core.TenantID, l *load, key *dataKey) bool {
+func (c *cache) finish(tenant core.TenantID, l *load, keys ...*dataKey) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l.forgotten {
@@ -102,11 +146,28 @@ func (c *cache) finish(tenant core.TenantID, l *load, key *dataKey) bool {
 		return false
 	}
 	delete(c.loads, tenant)
-	if key != nil {
+	c.refuse(tenant, l)
+	for _, key := range keys {
 		c.put(l.set, *key)
 	}
 	close(l.done)
 	return true
+}
+
+// refuse remembers the refusal that a load ended with, or forgets the one there was.
+func (c *cache) refuse(tenant core.TenantID, l *load) {
+	about := question{tenant, l.want}
+	delete(c.refusals, about)
+	if !core.Is(l.err, core.CodeKeyUnavailable) && !core.Is(l.err, core.CodeKeyManagement) {
+		return
+	}
+	now := c.clock.Now()
+	if len(c.refusals) >= c.most {
+		maps.DeleteFunc(c.refusals, func(_ question, r refusal) bool { return r.old(now) })
+	}
+	if len(c.refusals) < c.most {
+		c.refusals[about] = refusal{err: l.err, at: now}
+	}
 }
 
 // put adds the key to the set, and the set to the cache in the place of the
@@ -119,6 +180,10 @@ func (c *cache) put(set *keySet, key dataKey) {
 	}
 	if e == nil {
 		c.sets[set.tenant] = c.insert(set)
+	}
+	if old := set.keys[key.version]; old != nil {
+		old.clear()
+		c.held--
 	}
 	set.keys[key.version] = &key
 	c.held++
@@ -139,6 +204,7 @@ func (c *cache) insert(set *keySet) *list.Element {
 func (c *cache) forget(tenant core.TenantID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	maps.DeleteFunc(c.refusals, func(q question, _ refusal) bool { return q.tenant == tenant })
 	if l := c.loads[tenant]; l != nil {
 		l.forgotten = true
 		delete(c.loads, tenant)
@@ -152,7 +218,9 @@ func (c *cache) forget(tenant core.TenantID) {
 func (c *cache) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dropOld(c.clock.Now())
+	now := c.clock.Now()
+	c.dropOld(now)
+	maps.DeleteFunc(c.refusals, func(_ question, r refusal) bool { return r.old(now) })
 }
 
 // fresh gives the tenant's set if it may still be used.

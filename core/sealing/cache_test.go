@@ -40,6 +40,10 @@ func TestKeyIsUsedForItsLifeAndNoLonger(t *testing.T) {
 		t.Errorf("opened after the key's life: %v", err)
 	}
 	w.gate = nil
+	if _, err := w.service.Open(t.Context(), placeOf(ada), sealed); !core.Is(err, core.CodeKeyUnavailable) || w.unwraps.Load() != 2 {
+		t.Errorf("a refusal a moment ago is not given again: %v, %d unwraps", err, w.unwraps.Load())
+	}
+	w.advance(time.Second)
 	mustOpen(t, w.service, placeOf(ada), sealed, "x")
 }
 
@@ -161,7 +165,8 @@ func TestConcurrentCallersShareAFailure(t *testing.T) {
 			t.Errorf("%d of 20 failed, by %d unwraps", failed.Load(), w.unwraps.Load())
 		}
 		close(gate)
-		seal(t, w.service, placeOf(ada), "x") // and a failure is not kept
+		w.advance(time.Second)
+		seal(t, w.service, placeOf(ada), "x") // and a failure is not kept for longer
 	})
 }
 

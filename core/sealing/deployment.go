@@ -20,7 +20,7 @@ var ErrWrongKeyring = errors.New("the keyring is not the one this data was seale
 // values of new versions are stored. Nodes may start at once. Nothing else may
 // be called before it returns.
 func (s *Service) Start(ctx context.Context, newDeploymentID func() string, checks map[uint32]string) error {
-	d, err := s.keys.Deployment(ctx)
+	d, err := s.Keys.Deployment(ctx)
 	if core.Is(err, core.CodeNotFound) {
 		d, err = s.initDeployment(ctx, newDeploymentID(), checks)
 	}
@@ -41,11 +41,11 @@ func (s *Service) Start(ctx context.Context, newDeploymentID func() string, chec
 }
 
 func (s *Service) initDeployment(ctx context.Context, id string, checks map[uint32]string) (core.Deployment, error) {
-	keys, err := s.NewTenantKeys(ctx, core.DeploymentTenant)
+	keys, err := s.newKeys(ctx, id, core.DeploymentTenant, core.EncryptionPlatform)
 	if err != nil {
 		return core.Deployment{}, err
 	}
-	return s.keys.InitDeployment(ctx, core.Deployment{
+	return s.Keys.InitDeployment(ctx, core.Deployment{
 		ID: id, DataKeys: keys, KeyChecks: maps.Clone(checks), CreatedAt: keys[0].CreatedAt,
 	})
 }
@@ -78,7 +78,7 @@ func (s *Service) prove(ctx context.Context, d core.Deployment) error {
 		return errors.New("sealing: the store's record of the deployment is not whole")
 	}
 	for _, w := range d.DataKeys {
-		key, err := s.unwrap(ctx, core.DeploymentTenant, w)
+		key, err := s.openStored(ctx, d.ID, core.DeploymentTenant, w, d.DataKeys)
 		switch {
 		case core.Is(err, core.CodeKeyUnavailable):
 			return fmt.Errorf("%w: the deployment's data key %d does not unwrap: %w", ErrWrongKeyring, w.Version, err)
@@ -100,7 +100,7 @@ func (s *Service) addChecks(ctx context.Context, stored, ours map[uint32]string)
 	if len(added) == 0 {
 		return nil
 	}
-	if err := s.keys.AddKeyChecks(ctx, added); err != nil {
+	if err := s.Keys.AddKeyChecks(ctx, added); err != nil {
 		return fmt.Errorf("sealing: store key checks: %w", err)
 	}
 	return nil

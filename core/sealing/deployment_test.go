@@ -2,7 +2,6 @@ package sealing_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,7 +14,7 @@ import (
 
 func start(t *testing.T, s *store, word, id string, checks map[uint32]string) (*sealing.Service, error) {
 	t.Helper()
-	service := sealing.New(&wrapper{name: "test", word: word}, s, &clock{}, rand.Reader, sealing.Options{})
+	service := sealing.New(deps(&wrapper{name: "test", word: word}, s, &clock{}), sealing.Options{})
 	err := service.Start(t.Context(), func() string { return id }, checks)
 	return service, err
 }
@@ -108,7 +107,7 @@ func TestDeploymentThatIsNotWholeIsRefused(t *testing.T) {
 		"no id":          func(d *core.Deployment) { d.ID = "" },
 		"no index key":   func(d *core.Deployment) { d.DataKeys = d.DataKeys[1:] },
 		"no sealing key": func(d *core.Deployment) { d.DataKeys = d.DataKeys[:1] },
-		"other provider": func(d *core.Deployment) { d.DataKeys[0].Provider = "other" },
+		"other provider": func(d *core.Deployment) { d.DataKeys[1].Provider = "other" },
 	} {
 		s := newStore()
 		if _, err := start(t, s, "one", "dep_1", nil); err != nil {
@@ -133,7 +132,7 @@ func TestStartFailsWhenStoreOrProviderIsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	down := &wrapper{name: "test", gate: func(context.Context) error { return core.NewError(core.CodeKeyManagement, "down") }}
-	err := sealing.New(down, s, &clock{}, rand.Reader, sealing.Options{}).Start(t.Context(), nil, nil)
+	err := sealing.New(deps(down, s, &clock{}), sealing.Options{}).Start(t.Context(), nil, nil)
 	if !core.Is(err, core.CodeKeyManagement) || errors.Is(err, sealing.ErrWrongKeyring) {
 		t.Errorf("provider down: %v", err)
 	}

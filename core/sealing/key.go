@@ -1,7 +1,6 @@
 package sealing
 
 import (
-	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -17,6 +16,7 @@ import (
 const (
 	indexInfo  = "raven/index/v1"
 	secretInfo = "raven/secret/v1"
+	replayInfo = "raven/replay/v1"
 )
 
 var errNoDataKey = errors.New("sealing: there is no data key")
@@ -24,6 +24,7 @@ var errNoDataKey = errors.New("sealing: there is no data key")
 // dataKey is an unwrapped data key. It never prints.
 type dataKey struct {
 	version uint32
+	own     bool // wrapped by the tenant's own key
 	secret  [core.EnvelopeKeySize]byte
 }
 
@@ -58,82 +59,11 @@ func (k *dataKey) hash(domain, value string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// key gives a copy of one of the tenant's keys, for the caller to clear. Of
-// callers who miss the cache, one a tenant loads and the others wait for it.
-func (s *Service) key(ctx context.Context, tenant core.TenantID, want selector) (*dataKey, error) {
-	if s.deployment == "" {
-		return nil, errNotStarted
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		key, l, mine := s.cache.find(tenant, want)
-		switch {
-		case key != nil:
-			return key, nil
-		case !mine:
-			if err := l.wait(ctx, want); err != nil {
-				return nil, err
-			}
-		default:
-			if key, err := s.lead(ctx, tenant, l); key != nil || err != nil {
-				return key, err
-			}
-		}
-	}
-}
-
-// lead runs a load. It gives neither key nor error when the tenant was
-// forgotten meanwhile.
-func (s *Service) lead(ctx context.Context, tenant core.TenantID, l *load) (key *dataKey, err error) {
-	defer func() {
-		if ctx.Err() == nil {
-			l.err = err
-		}
-		if s.cache.finish(tenant, l, key) {
-			return
-		}
-		if key != nil {
-			key.clear()
-		}
-		key, err = nil, nil
-	}()
-	if l.set == nil {
-		if l.set, err = s.fetch(ctx, tenant); err != nil {
-			return nil, err
-		}
-	}
-	w, ok := l.want.pick(l.set.wrapped)
-	if !ok {
-		return nil, fmt.Errorf("%w of tenant %s with that version", errNoDataKey, tenant)
-	}
-	return s.unwrap(ctx, tenant, w)
-}
-
-// fetch asks the store. The set's age counts from before the question.
-func (s *Service) fetch(ctx context.Context, tenant core.TenantID) (*keySet, error) {
-	at := s.clock.Now()
-	wrapped, err := s.wrappedKeys(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	return &keySet{tenant: tenant, at: at, wrapped: wrapped, keys: map[uint32]*dataKey{}}, nil
-}
-
-func (s *Service) unwrap(ctx context.Context, tenant core.TenantID, w core.WrappedKey) (*dataKey, error) {
-	if w.Provider != s.wrapping.Provider() {
-		return nil, fmt.Errorf("sealing: data key %d of tenant %s is wrapped by provider %q; this server has %q",
-			w.Version, tenant, w.Provider, s.wrapping.Provider())
-	}
-	plain, err := s.wrapping.Unwrap(ctx, tenant, w.Version, w.Wrapped)
-	defer clear(plain)
-	if err != nil {
-		return nil, err
-	}
-	key := &dataKey{version: w.Version}
+// newDataKey takes a key's 32 bytes over from a provider.
+func newDataKey(tenant core.TenantID, version uint32, plain []byte, own bool) (*dataKey, error) {
+	key := &dataKey{version: version, own: own}
 	if copy(key.secret[:], plain) != len(plain) || len(plain) != len(key.secret) {
-		return nil, fmt.Errorf("sealing: data key %d of tenant %s has %d bytes", w.Version, tenant, len(plain))
+		return nil, fmt.Errorf("sealing: data key %d of tenant %s has %d bytes", version, tenant, len(plain))
 	}
 	return key, nil
 }

@@ -30,10 +30,42 @@ var errNotStarted = errors.New("sealing: used before Start returned")
 // Options bound the cache of unwrapped keys. The zero value takes the defaults.
 type Options struct {
 	// CacheTTL is how long an unwrapped key is used at most, and so how long a
-	// tenant's data stays readable after its wrapping key is gone.
+	// tenant's data stays readable after its wrapping key is gone. Less than 0:
+	// a key is unwrapped for each use.
 	CacheTTL time.Duration
 	// CacheKeys is how many unwrapped keys are held at most.
 	CacheKeys int
+}
+
+// tenants is what rotation needs to know of tenants.
+type tenants interface {
+	Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord, error)
+	TenantIDs(ctx context.Context, after core.TenantID, limit int) ([]core.TenantID, error)
+	Usage(ctx context.Context, id core.TenantID) (core.Usage, error)
+}
+
+// forgetter drops what this process holds opened of a tenant.
+type forgetter interface{ Forget(tenant core.TenantID) }
+
+// Deps are what the service works with. Those after Random may be left out by
+// who rotates nothing and has no tenants with keys of their own.
+type Deps struct {
+	Providers Providers
+	Keys      ports.DataKeys
+	Clock     ports.Clock
+	Random    io.Reader // cryptographically secure
+
+	Rotation ports.KeyRotation
+	Tenants  tenants
+	IDs      *core.IDs
+	Events   ports.Recorder
+	Leases   ports.Leases
+	Node     string    // names this process among those that take leases
+	Memory   forgetter // told when a tenant's own key is gone
+	Wake     func()    // called when there is something to re-encrypt
+
+	// Report is told of failures that no caller hears of.
+	Report func(ctx context.Context, doing string, err error)
 }
 
 // Service seals and opens. Safe for concurrent use once Start has returned.
@@ -42,39 +74,54 @@ type Options struct {
 // are when they leave the cache. The runtime may have made other copies;
 // clearing shortens a key's stay in memory and promises no more.
 type Service struct {
-	wrapping ports.WrappingKeys
-	keys     ports.DataKeys
-	clock    ports.Clock
-	random   io.Reader
-	cache    *cache
+	Deps
+	cache   *cache
+	outages *outages
 
 	deployment string // set by Start, bound into everything sealed
 }
 
-// New makes a service that wraps by wrapping and keeps wrapped keys in keys.
-// random must be cryptographically secure.
-func New(wrapping ports.WrappingKeys, keys ports.DataKeys, clock ports.Clock, random io.Reader, opt Options) *Service {
-	if opt.CacheTTL <= 0 {
+// New makes a service.
+func New(deps Deps, opt Options) *Service {
+	if opt.CacheTTL == 0 {
 		opt.CacheTTL = DefaultCacheTTL
 	}
 	if opt.CacheKeys <= 0 {
 		opt.CacheKeys = DefaultCacheKeys
 	}
-	return &Service{
-		wrapping: wrapping, keys: keys, clock: clock, random: random,
-		cache: newCache(clock, opt.CacheTTL, opt.CacheKeys),
-	}
+	return &Service{Deps: deps, cache: newCache(deps.Clock, opt.CacheTTL, opt.CacheKeys), outages: newOutages()}
 }
 
 // Seal seals plaintext for its place under the newest data key of its tenant.
-// It fails as ports.DataKeys and ports.WrappingKeys do.
+// An answer that is kept, KindReplay, is sealed under a key that stays when the
+// data keys rotate, and is as unreadable as they are when they do not unwrap.
+// Seal fails as ports.DataKeys and ports.WrappingKeys do.
 func (s *Service) Seal(ctx context.Context, place core.Place, plaintext []byte) ([]byte, error) {
-	key, err := s.key(ctx, place.Tenant, newest)
+	want := newest
+	if place.Kind == core.KindReplay {
+		want = versioned(core.IndexKeyVersion)
+	}
+	key, err := s.sealingKey(ctx, place, want)
 	if err != nil {
 		return nil, err
 	}
 	defer key.clear()
-	return core.SealEnvelope(s.random, key.secret[:], key.version, s.deployment, place, plaintext)
+	return core.SealEnvelope(s.Random, key.secret[:], key.version, s.deployment, place, plaintext)
+}
+
+// sealingKey is the one wanted, or, of the index key, what is derived from it.
+func (s *Service) sealingKey(ctx context.Context, place core.Place, want selector) (*dataKey, error) {
+	key, err := s.key(ctx, place.Tenant, want)
+	if err != nil || key.version != core.IndexKeyVersion {
+		return key, err
+	}
+	defer key.clear()
+	sub, err := key.derive(replayInfo, "")
+	defer clear(sub)
+	if err != nil {
+		return nil, err
+	}
+	return newDataKey(place.Tenant, core.IndexKeyVersion, sub, key.own)
 }
 
 // Open gives back what was sealed for the place. Bytes that do not open are
@@ -82,10 +129,10 @@ func (s *Service) Seal(ctx context.Context, place core.Place, plaintext []byte) 
 // wraps core.ErrSealed and never tells why. Else it fails as Seal does.
 func (s *Service) Open(ctx context.Context, place core.Place, sealed []byte) ([]byte, error) {
 	version, ok := core.EnvelopeKeyVersion(sealed)
-	if !ok || version == core.IndexKeyVersion {
+	if !ok || version == core.IndexKeyVersion && place.Kind != core.KindReplay {
 		return nil, damaged(place)
 	}
-	key, err := s.key(ctx, place.Tenant, versioned(version))
+	key, err := s.sealingKey(ctx, place, versioned(version))
 	switch {
 	case errors.Is(err, errNoDataKey):
 		return nil, damaged(place)
@@ -128,52 +175,64 @@ func (s *Service) Secret(ctx context.Context, tenant core.TenantID, domain strin
 	return key.derive(secretInfo, domain)
 }
 
-// NewTenantKeys makes the keys of a new tenant, to be stored with it: its
-// index key and its first sealing key.
-func (s *Service) NewTenantKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error) {
-	at := s.clock.Now().UTC().Truncate(time.Millisecond)
-	var list []core.WrappedKey
-	for _, version := range []uint32{core.IndexKeyVersion, firstSealingKey} {
-		plain, wrapped, err := s.wrapping.NewDataKey(ctx, tenant, version)
-		clear(plain)
-		if err != nil {
-			return nil, fmt.Errorf("sealing: make a data key: %w", err)
-		}
-		list = append(list, core.WrappedKey{
-			Version: version, Provider: s.wrapping.Provider(), Wrapped: wrapped, CreatedAt: at,
-		})
+// Available is nil when the tenant's data can be opened now, or could be less
+// than the cache's life ago. Else it fails as ports.WrappingKeys does.
+func (s *Service) Available(ctx context.Context, tenant core.TenantID) error {
+	key, err := s.key(ctx, tenant, newest)
+	if err == nil {
+		key.clear()
 	}
-	return list, nil
+	return err
+}
+
+// NewTenantKeys makes the keys of a new tenant, to be stored with it: its
+// first sealing key, wrapped as the mode says, and the index key under it.
+// CodeKeyUnavailable when the tenant's own key is not there.
+func (s *Service) NewTenantKeys(ctx context.Context, tenant core.TenantID, mode core.EncryptionMode) ([]core.WrappedKey, error) {
+	return s.newKeys(ctx, s.deployment, tenant, mode)
+}
+
+func (s *Service) newKeys(ctx context.Context, deployment string, tenant core.TenantID, mode core.EncryptionMode) ([]core.WrappedKey, error) {
+	provider, err := s.Providers.of(mode)
+	if err != nil {
+		return nil, err
+	}
+	first, wrapped, err := s.makeKey(ctx, provider, tenant, firstSealingKey)
+	if err != nil {
+		return nil, err
+	}
+	defer first.clear()
+	index := &dataKey{version: core.IndexKeyVersion}
+	defer index.clear()
+	if _, err := io.ReadFull(s.Random, index.secret[:]); err != nil {
+		return nil, fmt.Errorf("sealing: randomness for an index key: %w", err)
+	}
+	sealed, err := s.sealIndex(deployment, tenant, index, first)
+	return []core.WrappedKey{sealed, wrapped}, err
 }
 
 // Forget drops the tenant's keys from memory at once. What is being loaded
 // while it is called is not used either, but loaded anew.
 func (s *Service) Forget(tenant core.TenantID) { s.cache.forget(tenant) }
 
-// Sweep drops keys that have outlived the cache. Every other call does so too;
-// Sweep is for when no other call comes.
-func (s *Service) Sweep() { s.cache.expire() }
+func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Millisecond) }
 
-// Status is the state of the tenant's encryption. It needs no key, so that it
-// can be told while the tenant's key is gone.
-func (s *Service) Status(ctx context.Context, tenant core.TenantID, mode core.EncryptionMode) (core.Encryption, error) {
-	list, err := s.wrappedKeys(ctx, tenant)
-	if err != nil {
-		return core.Encryption{}, err
+func (s *Service) event(tenant core.TenantID, actor core.Actor, kind core.EventType, data core.EventData) core.Event {
+	return core.Event{ID: s.IDs.Event(), Type: kind, At: s.now(), Tenant: tenant, Actor: actor, Data: data}
+}
+
+func (s *Service) report(ctx context.Context, doing string, err error) {
+	if err != nil && s.Report != nil {
+		s.Report(ctx, doing, err)
 	}
-	key, ok := newest.pick(list)
-	if !ok {
-		return core.Encryption{}, fmt.Errorf("%w of tenant %s to seal with", errNoDataKey, tenant)
-	}
-	return core.Encryption{Mode: mode, Provider: key.Provider, KeyVersion: key.Version, KeyCreatedAt: key.CreatedAt}, nil
 }
 
 // wrappedKeys lists the tenant's keys as they are stored.
 func (s *Service) wrappedKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error) {
 	if tenant != core.DeploymentTenant {
-		return s.keys.DataKeys(ctx, tenant)
+		return s.Keys.DataKeys(ctx, tenant)
 	}
-	d, err := s.keys.Deployment(ctx)
+	d, err := s.Keys.Deployment(ctx)
 	return d.DataKeys, err
 }
 

@@ -23,9 +23,10 @@ type wrapper struct {
 	name, word string
 	gate       func(context.Context) error
 	unwraps    atomic.Int64
+	version    atomic.Uint32 // of the wrapping key, after the first
 }
 
-var _ ports.WrappingKeys = (*wrapper)(nil)
+var _ ports.PlatformKeys = (*wrapper)(nil)
 
 func (w *wrapper) Provider() string { return w.name }
 
@@ -36,12 +37,16 @@ func (w *wrapper) place(tenant core.TenantID, version uint32) ([]byte, core.Plac
 	return key[:], core.Place{Tenant: tenant, Kind: core.KindDataKey, Record: strconv.Itoa(int(version))}
 }
 
-func (w *wrapper) NewDataKey(_ context.Context, tenant core.TenantID, version uint32) (plain, wrapped []byte, err error) {
+func (w *wrapper) NewDataKey(ctx context.Context, tenant core.TenantID, version uint32) (plain, wrapped []byte, err error) {
 	plain = make([]byte, 32)
 	_, _ = rand.Read(plain)
-	key, place := w.place(tenant, version)
-	wrapped, err = core.SealEnvelope(rand.Reader, key, 1, "", place, plain)
+	wrapped, err = w.Wrap(ctx, tenant, version, plain)
 	return plain, wrapped, err
+}
+
+func (w *wrapper) Wrap(_ context.Context, tenant core.TenantID, version uint32, plain []byte) ([]byte, error) {
+	key, place := w.place(tenant, version)
+	return core.SealEnvelope(rand.Reader, key, max(1, w.version.Load()), "", place, plain)
 }
 
 func (w *wrapper) Unwrap(ctx context.Context, tenant core.TenantID, version uint32, wrapped []byte) ([]byte, error) {
@@ -60,13 +65,17 @@ func (w *wrapper) Unwrap(ctx context.Context, tenant core.TenantID, version uint
 }
 
 func (w *wrapper) Rewrap(ctx context.Context, tenant core.TenantID, version uint32, wrapped []byte) ([]byte, error) {
-	if _, err := w.Unwrap(ctx, tenant, version, wrapped); err != nil {
-		return nil, err
+	plain, err := w.Unwrap(ctx, tenant, version, wrapped)
+	if err != nil || w.WrappedBy(wrapped) == max(1, w.version.Load()) {
+		return slices.Clone(wrapped), err
 	}
-	return slices.Clone(wrapped), nil
+	return w.Wrap(ctx, tenant, version, plain)
 }
 
-func (*wrapper) WrappedBy([]byte) uint32 { return 1 }
+func (*wrapper) WrappedBy(wrapped []byte) uint32 {
+	version, _ := core.EnvelopeKeyVersion(wrapped)
+	return version
+}
 
 // store keeps data keys in memory.
 type store struct {
@@ -179,7 +188,7 @@ func newWorld(t testing.TB, opt sealing.Options) *world {
 	w := &world{wrapper: &wrapper{name: "test", word: "one"}, store: newStore(), clock: &clock{}}
 	w.service = w.node(t, opt)
 	for _, tenant := range []core.TenantID{ada, bob} {
-		keys, err := w.service.NewTenantKeys(t.Context(), tenant)
+		keys, err := w.service.NewTenantKeys(t.Context(), tenant, core.EncryptionPlatform)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,11 +198,16 @@ func newWorld(t testing.TB, opt sealing.Options) *world {
 	return w
 }
 
+func deps(w *wrapper, s *store, c *clock) sealing.Deps {
+	return sealing.Deps{Providers: sealing.Providers{Platform: w}, Keys: s, Clock: c, Random: rand.Reader}
+}
+
 // node starts another server on the same store.
-func (w *world) node(t testing.TB, opt sealing.Options) *sealing.Service {
+func (w *world) node(t testing.TB, opt sealing.Options, id ...string) *sealing.Service {
 	t.Helper()
-	s := sealing.New(w.wrapper, w.store, w.clock, rand.Reader, opt)
-	if err := s.Start(t.Context(), func() string { return "dep_1" }, nil); err != nil {
+	id = append(id, "dep_1")
+	s := sealing.New(deps(w.wrapper, w.store, w.clock), opt)
+	if err := s.Start(t.Context(), func() string { return id[0] }, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -185,6 +185,10 @@ func (s *Service) DeleteConversation(ctx context.Context, caller core.Caller, us
 	if err := checkVersion(record.Version, ifVersion); err != nil {
 		return err
 	}
+	err = s.Facts.Unlearn(ctx, caller, user, func(from core.FactSource) bool { return from.Conversation == id })
+	if err != nil {
+		return err
+	}
 	err = s.Store.DeleteConversation(ctx, caller.Tenant, core.Op{}, user, id,
 		s.event(caller.Tenant, caller.Actor(), core.EventMemoryDeleted, core.EventData{
 			"user_id": string(user), "conversation_id": string(id),

@@ -13,7 +13,15 @@ type sealer interface {
 	Seal(ctx context.Context, place core.Place, plaintext []byte) ([]byte, error)
 	Open(ctx context.Context, place core.Place, sealed []byte) ([]byte, error)
 	Hash(ctx context.Context, tenant core.TenantID, domain, value string) (string, error)
-	NewTenantKeys(ctx context.Context, tenant core.TenantID) ([]core.WrappedKey, error)
+	NewTenantKeys(ctx context.Context, tenant core.TenantID, mode core.EncryptionMode) ([]core.WrappedKey, error)
+	ChangeMode(ctx context.Context, caller core.Caller, mode core.EncryptionMode) (*core.DataKeyAddition, error)
+	Changed(tenant core.TenantID)
+	KeyNames(ctx context.Context, tenant core.TenantID) ([]string, error)
+}
+
+// signer signs a receipt, so that it can be shown to others.
+type signer interface {
+	Sign(ctx context.Context, receipt []byte) (signature string, err error)
 }
 
 type keyMaker interface {
@@ -33,6 +41,11 @@ type forgetter interface {
 	Follow(ctx context.Context, tenant core.TenantID, user core.UserID)
 }
 
+// facts are what is known of users, which rests on what they said.
+type facts interface {
+	Unlearn(ctx context.Context, caller core.Caller, user core.UserID, gone func(core.FactSource) bool) error
+}
+
 // Store is every store port that tenancy needs.
 type Store interface {
 	ports.Tenants
@@ -44,6 +57,8 @@ type Store interface {
 type Options struct {
 	Defaults core.Settings // of tenants that chose nothing
 	Ceilings Ceilings
+
+	Webhooks WebhookRules
 
 	// TenantKeys allows encryption_mode "tenant".
 	TenantKeys bool
@@ -62,10 +77,12 @@ type Deps struct {
 	Seal    sealer
 	Keys    keyMaker
 	Flush   flusher
+	Facts   facts
 	Forget  forgetter
 	Clock   ports.Clock
 	IDs     *core.IDs
 	Cursors *core.Cursors
+	Sign    signer // nil: receipts are not signed
 }
 
 // Service is safe for concurrent use.

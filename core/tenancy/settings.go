@@ -2,8 +2,6 @@ package tenancy
 
 import (
 	"fmt"
-	"net/netip"
-	"net/url"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -68,7 +66,7 @@ func (p SettingsPatch) apply(now core.Settings, opt Options) (core.Settings, []c
 		}
 	}
 	text("encryption_mode", p.EncryptionMode, func(v string) string { return setMode(&now, v, opt) })
-	text("webhook_url", p.WebhookURL, func(v string) string { return setWebhookURL(&now, v) })
+	text("webhook_url", p.WebhookURL, func(v string) string { return setWebhookURL(&now, v, opt.Webhooks) })
 	return now, bad
 }
 
@@ -114,33 +112,5 @@ func setMode(to *core.Settings, mode string, opt Options) string {
 	default:
 		return `must be "platform" or "tenant"`
 	}
-	return ""
-}
-
-// setWebhookURL refuses what can be seen to be wrong from the text alone; where
-// a name leads is checked when connecting.
-func setWebhookURL(to *core.Settings, raw string) string {
-	if raw == "" {
-		to.WebhookURL = ""
-		return ""
-	}
-	if len(raw) > core.MaxURLBytes {
-		return fmt.Sprintf("must not be longer than %d bytes", core.MaxURLBytes)
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "":
-		return "must be an https URL"
-	case u.Scheme != "https":
-		return "must begin with https://"
-	case u.User != nil:
-		return "must not hold a user name or password"
-	case u.Fragment != "":
-		return "must not have a fragment"
-	}
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !core.PublicAddress(addr) {
-		return "must not lead to a private, loopback or otherwise special address"
-	}
-	to.WebhookURL = raw
 	return ""
 }

@@ -14,9 +14,10 @@ import (
 
 // profile is the sealed part of a tenant.
 type profile struct {
-	Name       string `json:"name"`
-	Email      string `json:"email"`
-	WebhookURL string `json:"webhook_url,omitempty"`
+	Name       string       `json:"name"`
+	Email      string       `json:"email"`
+	WebhookURL string       `json:"webhook_url,omitempty"`
+	Webhook    webhookState `json:"webhook,omitzero"`
 }
 
 // Registration is what a new tenant says of itself.
@@ -88,7 +89,10 @@ func (s *Service) newTenant(ctx context.Context, r Registration, settings core.S
 	if err != nil {
 		return core.NewTenant{}, core.IssuedKey{}, err
 	}
-	dataKeys, err := s.Seal.NewTenantKeys(ctx, id)
+	dataKeys, err := s.Seal.NewTenantKeys(ctx, id, settings.EncryptionMode)
+	if core.Is(err, core.CodeKeyUnavailable) && settings.EncryptionMode == core.EncryptionTenant {
+		return core.NewTenant{}, core.IssuedKey{}, noKeyYet()
+	}
 	if err != nil {
 		return core.NewTenant{}, core.IssuedKey{}, err
 	}
@@ -111,6 +115,13 @@ func (s *Service) newTenant(ctx context.Context, r Registration, settings core.S
 			s.event(id, core.Actor{}, core.EventKeyCreated, core.EventData{"key_id": string(record.ID), "scopes": record.Scopes.String()}),
 		},
 	}, key, nil
+}
+
+// noKeyYet refuses a registration whose key is named by an id that nobody knew:
+// no repetition of it could succeed.
+func noKeyYet() error {
+	return core.Invalid("settings.encryption_mode", `must be "platform" at registration, because the tenant's own key is named by the tenant's id: `+
+		`register, make the key, then change the mode`, string(core.EncryptionTenant))
 }
 
 // Tenant returns the caller's.
@@ -141,27 +152,43 @@ func (s *Service) UpdateTenant(ctx context.Context, caller core.Caller, patch Te
 }
 
 func (s *Service) tryUpdateTenant(ctx context.Context, caller core.Caller, patch TenantPatch, ifVersion int64) (core.Tenant, error) {
-	now, err := s.Tenant(ctx, caller)
+	record, err := s.Store.Tenant(ctx, caller.Tenant)
 	if err != nil {
 		return core.Tenant{}, err
 	}
+	p, err := s.openProfile(ctx, record)
+	if err != nil {
+		return core.Tenant{}, err
+	}
+	now := tenantOf(record, p)
 	if err := checkVersion(now.Version, ifVersion); err != nil {
 		return core.Tenant{}, err
 	}
+	enables := p.Webhook.Disabled && patch.Settings.WebhookURL.Set // also with the URL it has
 	name, settings, err := patch.apply(now, s.opt)
-	if err != nil || name == now.Name && settings == now.Settings {
+	if err != nil || name == now.Name && settings == now.Settings && !enables {
 		return now, err
 	}
-	sealed, err := s.sealProfile(ctx, now.ID, now.Version+1, profile{Name: name, Email: now.Email, WebhookURL: settings.WebhookURL})
+	p.Name, p.WebhookURL, p.Webhook.Disabled = name, settings.WebhookURL, p.Webhook.Disabled && !enables
+	sealed, err := s.sealProfile(ctx, now.ID, now.Version+1, p)
 	if err != nil {
 		return core.Tenant{}, err
 	}
 	settings.WebhookURL = ""
-	defer s.Forget.ForgetSettings(now.ID)
-	record, err := s.Store.UpdateTenant(ctx, now.ID, core.Op{}, core.TenantUpdate{
+	update := core.TenantUpdate{
 		Profile: sealed, Settings: settings, IfVersion: now.Version, At: s.Clock.Now(),
 		Event: s.event(now.ID, caller.Actor(), core.EventSettingsUpdated, core.EventData{"version": now.Version + 1}),
-	})
+	}
+	if settings.EncryptionMode != now.Settings.EncryptionMode {
+		if update.Key, err = s.Seal.ChangeMode(ctx, caller, settings.EncryptionMode); err != nil {
+			return core.Tenant{}, err
+		}
+	}
+	defer s.Forget.ForgetSettings(now.ID)
+	record, err = s.Store.UpdateTenant(ctx, now.ID, core.Op{}, update)
+	if update.Key != nil {
+		s.Seal.Changed(now.ID) // also when it is not known whether it is
+	}
 	if err != nil {
 		return core.Tenant{}, err
 	}
@@ -190,6 +217,15 @@ func (p TenantPatch) apply(now core.Tenant, opt Options) (string, core.Settings,
 type Deletion struct {
 	Tenant    core.TenantID
 	DeletedAt time.Time
+	Keys      []string // what opened the data: data keys, which are destroyed, and the tenant's own key
+	Signature string   // of Receipt; "" where nobody signs
+}
+
+// Receipt is the text that is signed: lines of what, tenant, time (RFC 3339, UTC,
+// milliseconds), then a line a key.
+func (d Deletion) Receipt() []byte {
+	lines := []string{"raven/deletion/v1", string(d.Tenant), d.DeletedAt.UTC().Format("2006-01-02T15:04:05.000Z")}
+	return []byte(strings.Join(append(lines, d.Keys...), "\n") + "\n")
 }
 
 // DeleteTenant destroys the caller's tenant: its data keys first, so that
@@ -200,11 +236,19 @@ func (s *Service) DeleteTenant(ctx context.Context, caller core.Caller, confirm 
 		return Deletion{}, core.Invalid("confirm", "must be the id of the tenant to delete", nil)
 	}
 	event := s.event(caller.Tenant, caller.Actor(), core.EventTenantDeleted, core.EventData{"tenant_id": string(caller.Tenant)})
+	names, err := s.Seal.KeyNames(ctx, caller.Tenant)
+	if err != nil {
+		return Deletion{}, err
+	}
 	if err := s.Store.DeleteTenant(ctx, caller.Tenant, core.Op{}, event); err != nil {
 		return Deletion{}, err
 	}
 	s.Forget.Forget(caller.Tenant)
-	return Deletion{Tenant: caller.Tenant, DeletedAt: event.At}, nil
+	d := Deletion{Tenant: caller.Tenant, DeletedAt: event.At, Keys: names}
+	if s.Sign != nil {
+		d.Signature, _ = s.Sign.Sign(ctx, d.Receipt()) // the tenant is gone either way
+	}
+	return d, nil
 }
 
 // Purge removes what deleted tenants left, step by step, until nothing is left
@@ -232,21 +276,30 @@ func (s *Service) sealProfile(ctx context.Context, id core.TenantID, version int
 	return s.Seal.Seal(ctx, core.TenantPlace(id, version), plain)
 }
 
-func (s *Service) openTenant(ctx context.Context, r core.TenantRecord) (core.Tenant, error) {
+func (s *Service) openProfile(ctx context.Context, r core.TenantRecord) (profile, error) {
+	var p profile
 	plain, err := s.Seal.Open(ctx, core.TenantPlace(r.ID, r.Version), r.Profile)
+	if err == nil {
+		err = json.Unmarshal(plain, &p)
+	}
+	return p, err
+}
+
+func (s *Service) openTenant(ctx context.Context, r core.TenantRecord) (core.Tenant, error) {
+	p, err := s.openProfile(ctx, r)
 	if err != nil {
 		return core.Tenant{}, err
 	}
-	var p profile
-	if err := json.Unmarshal(plain, &p); err != nil {
-		return core.Tenant{}, err
-	}
+	return tenantOf(r, p), nil
+}
+
+func tenantOf(r core.TenantRecord, p profile) core.Tenant {
 	settings := r.Settings
 	settings.WebhookURL = p.WebhookURL
 	return core.Tenant{
 		ID: r.ID, Name: p.Name, Email: p.Email, Settings: settings,
 		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
-	}, nil
+	}
 }
 
 func checkVersion(have, want int64) error {

@@ -52,7 +52,7 @@ var product = []string{"core", "core/*", "ports", "adapters/*", "config", "app",
 
 // testsOnly are modules that the product must not hold.
 var testsOnly = []string{
-	"github.com/ory/dockertest", "pgregory.net/rapid", "go.uber.org/goleak", "testing", "github.com/stretchr/testify",
+	"github.com/ory/dockertest", "github.com/standard-webhooks/standard-webhooks", "pgregory.net/rapid", "go.uber.org/goleak", "testing", "github.com/stretchr/testify",
 }
 
 // use is a name of a package that some folders must not mention.

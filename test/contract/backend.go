@@ -3,6 +3,7 @@ package contract
 import (
 	"testing"
 
+	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
 )
 
@@ -16,9 +17,16 @@ type Store interface {
 	ports.Memories
 	ports.Forgetting
 	ports.Changes
+	ports.Facts
 	ports.Idempotency
 	ports.Outbox
+	ports.Recorder
+	ports.Relaying
+	ports.AuditLog
+	ports.Deliveries
 	ports.DataKeys
+	ports.KeyRotation
+	ports.Leases
 	ports.Health
 }
 
@@ -27,6 +35,11 @@ type Backend struct {
 	// Open gives a store that holds nothing, and sees to its closing by
 	// t.Cleanup. Stores that are open at the same time share nothing.
 	Open func(t *testing.T) Store
+
+	// OpenWith is Open for a store whose outboxes hold so many events at most (0
+	// for the default), and that tells who recorded some. Nil when a test cannot
+	// do that; the subtest is then skipped.
+	OpenWith func(t *testing.T, maxOutbox int64, events func(core.TenantID)) Store
 
 	// Break makes the store impossible to reach, for good. Nil when the adapter
 	// cannot be broken from a test; the subtest is then skipped.
@@ -51,9 +64,17 @@ func All(t *testing.T, b Backend) {
 		{"Memories", Memories},
 		{"Forgetting", Forgetting},
 		{"Changes", Changes},
+		{"Facts", Facts},
 		{"Idempotency", Idempotency},
 		{"Outbox", Outbox},
+		{"Recorder", Recorder},
+		{"Relaying", Relaying},
+		{"AuditLog", storedAudit},
+		{"Deliveries", Deliveries},
 		{"DataKeys", DataKeys},
+		{"Rotation", Rotation},
+		{"Reseal", Reseal},
+		{"Leases", Leases},
 		{"Health", Health},
 		{"Whole", Whole},
 	}

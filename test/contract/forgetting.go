@@ -23,8 +23,10 @@ func Forgetting(t *testing.T, b Backend) {
 		{"ForgettingRacesFlushing", forgettingRacesFlushing},
 		{"ClearLeavesConversations", clearLeavesConversations},
 		{"ClearRacesAppends", clearRacesAppends},
+		{"ClearedTwiceIsEmpty", clearedTwiceIsEmpty},
 		{"ExpiredComesOldestFirst", expiredComesOldestFirst},
 		{"ExpiredLooksAtEachEntry", expiredLooksAtEachEntry},
+		{"ExpiredIsTheOldest", expiredIsTheOldest},
 	}, forgettingCalls())
 }
 

@@ -17,6 +17,8 @@ func Memories(t *testing.T, b Backend) {
 		{"StretchTellsWhatIsStored", stretchTellsWhatIsStored},
 		{"StretchOfNothingIsEmpty", stretchOfNothingIsEmpty},
 		{"StretchIsOfOneMoment", stretchIsOfOneMoment},
+		{"StretchIsWholeWhileItIsForgotten", stretchIsWholeWhileItIsForgotten},
+		{"StretchIsWholeWhileMemoryIsCleared", stretchIsWholeWhileMemoryIsCleared},
 		{"BlobsComeInOrderOfArrival", blobsComeInOrderOfArrival},
 		{"BlobPagesSurviveInserts", blobPagesSurviveInserts},
 		{"PositionsAreNotUsedAgain", memoryPositionsAreNotUsedAgain},

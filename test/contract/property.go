@@ -22,6 +22,7 @@ func agreesWithTheModel(t *testing.T, w *World) {
 		}
 		whole := false
 		defer func() { failed = failed || !whole }()
+		w.forgive()
 		p := &property{World: w.on(rt), rt: rt}
 		for range 2 {
 			n := w.MakeTenant(func(s *core.Settings) { s.MaxUsers, s.MaxConversationsPerUser = 3, 3 })
@@ -58,6 +59,7 @@ func agreesWithTheModel(t *testing.T, w *World) {
 		for _, m := range p.tenants {
 			m.compare(p.on(rt))
 		}
+		p.on(rt).agreed()
 		whole = true
 		runs++
 	})
@@ -87,10 +89,11 @@ func (p *property) step(action func(m *model)) func(*rapid.T) {
 }
 
 func (p *property) check(rt *rapid.T) {
+	w := p.on(rt)
+	w.agreed()
 	if p.touched == nil {
 		return
 	}
-	w := p.on(rt)
 	p.touched.compareSums(w)
 	if slices.Contains(p.touched.users, p.user) {
 		p.user.compare(w, p.touched.tenant.ID)

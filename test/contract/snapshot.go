@@ -34,11 +34,34 @@ func (w *World) state(withEvents bool) string {
 	for _, tenant := range tenants {
 		w.tellTenant(&b, tenant)
 		if withEvents {
-			events, err := w.Events(w.Ctx, tenant, 0, everything)
-			w.tell(&b, "events", events, err)
+			w.tellEvents(&b, tenant)
 		}
 	}
+	if withEvents {
+		w.tellEvents(&b, core.DeploymentTenant)
+		boxes, err := w.Outboxes(w.Ctx, "", everything)
+		known := func(id core.TenantID) bool { return id == core.DeploymentTenant || slices.Contains(tenants, id) }
+		boxes = slices.DeleteFunc(boxes, func(o core.OutboxState) bool { return !known(o.Tenant) })
+		w.tell(&b, "outboxes", boxes, err)
+		logs, err := w.AuditTenants(w.Ctx, "", everything)
+		w.tell(&b, "audit logs", slices.DeleteFunc(logs, func(id core.TenantID) bool { return !known(id) }), err)
+	}
 	return b.String()
+}
+
+// tellEvents tells what is left of a tenant that is gone, too.
+func (w *World) tellEvents(b *strings.Builder, tenant core.TenantID) {
+	w.T.Helper()
+	events, err := w.Events(w.Ctx, tenant, 0, everything)
+	w.tell(b, "events", events, err)
+	positions, err := w.Positions(w.Ctx, tenant)
+	w.tell(b, "positions", positions, err)
+	head, err := w.AuditHead(w.Ctx, tenant)
+	w.tell(b, "audit head", head, err)
+	entries, err := w.AuditEntries(w.Ctx, tenant, 0, everything)
+	w.tell(b, "audit log", entries, err)
+	checkpoint, err := w.LastCheckpoint(w.Ctx, tenant)
+	w.tell(b, "checkpoint", checkpoint, err)
 }
 
 func (w *World) tell(b *strings.Builder, what string, v any, err error) {
@@ -57,6 +80,8 @@ func (w *World) tellTenant(b *strings.Builder, tenant core.TenantID) {
 	w.tell(b, "usage", usage, err)
 	dataKeys, err := w.DataKeys(w.Ctx, tenant)
 	w.tell(b, "data keys", dataKeys, err)
+	progress, err := w.Reencryption(w.Ctx, tenant)
+	w.tell(b, "re-encryption", progress, err)
 	expired, err := w.Expired(w.Ctx, tenant, w.start.AddDate(1, 0, 0), everything)
 	w.tell(b, "expired", expired, err)
 	keys, err := w.APIKeys(w.Ctx, tenant, all)
@@ -65,6 +90,8 @@ func (w *World) tellTenant(b *strings.Builder, tenant core.TenantID) {
 		found, of, err := w.FindAPIKey(w.Ctx, k.Hash)
 		w.tell(b, "api key by hash", []any{found, of}, err)
 	}
+	deliveries, err := w.Deliveries(w.Ctx, tenant, all)
+	w.tell(b, "deliveries", deliveries, err)
 	users, err := w.Users(w.Ctx, tenant, all)
 	w.tell(b, "users", users, err)
 	for _, u := range users {

@@ -11,7 +11,8 @@ type stage struct {
 	tenant       core.TenantID
 	settings     core.Settings
 	profile      []byte
-	key          core.KeyRecord // may go: it is not the one with tenant:admin
+	dataKeys     []core.WrappedKey // the index key and the first
+	key          core.KeyRecord    // may go: it is not the one with tenant:admin
 	user         core.UserID
 	userRef      string
 	conversation core.ConversationID
@@ -19,6 +20,7 @@ type stage struct {
 	blob         core.BlobRecord       // of three interactions
 	entries      []core.BufferEntry    // buffered after the blob, three
 	claim        core.IdempotencyClaim // claimed
+	delivery     core.Delivery         // pending
 }
 
 // stage sets a tenant of its own up, in a store that has a deployment.
@@ -26,13 +28,17 @@ func (w *World) stage() stage {
 	w.T.Helper()
 	_, err := w.InitDeployment(w.Ctx, w.makeDeployment())
 	w.ok(err)
-	t := w.MustCreateTenant()
+	n := w.MakeTenant()
+	t := w.mustCreateTenant(n)
 	key := w.MakeKey(t.ID)
 	_, err = w.CreateAPIKey(w.Ctx, t.ID, w.Op(), key, w.MakeEvent(t.ID, core.EventKeyCreated))
 	w.ok(err)
 	s := stage{tenant: t.ID, settings: t.Settings, profile: t.Profile, key: key, claim: w.makeClaim()}
+	s.dataKeys = copyKeys(n.DataKeys)
 	_, err = w.Begin(w.Ctx, t.ID, s.claim)
 	w.ok(err)
+	s.delivery = w.makeDelivery()
+	w.ok(w.AddDeliveries(w.Ctx, t.ID, []core.Delivery{s.delivery}))
 	return w.cast(s)
 }
 
@@ -61,9 +67,10 @@ const (
 	ofUser
 	ofConversation
 	ofBlob
+	ofDelivery
 )
 
-var allSlots = []slot{ofTenant, ofKey, ofUser, ofConversation, ofBlob}
+var allSlots = []slot{ofTenant, ofKey, ofUser, ofConversation, ofBlob, ofDelivery}
 
 // id is what a slot holds.
 func (s stage) id(in slot) string {
@@ -76,6 +83,8 @@ func (s stage) id(in slot) string {
 		return string(s.user)
 	case ofConversation:
 		return string(s.conversation)
+	case ofDelivery:
+		return string(s.delivery.ID)
 	default:
 		return string(s.blob.ID)
 	}
@@ -92,6 +101,8 @@ func (s stage) with(in slot, id string) stage {
 		s.user = core.UserID(id)
 	case ofConversation:
 		s.conversation = core.ConversationID(id)
+	case ofDelivery:
+		s.delivery.ID = core.DeliveryID(id)
 	default:
 		s.blob.ID = core.BlobID(id)
 	}

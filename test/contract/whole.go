@@ -15,6 +15,8 @@ func Whole(t *testing.T, b Backend) {
 	b.run(t, []guarantee{
 		{"CountersAreRightAfterAStorm", countersAreRightAfterAStorm},
 		{"TenantsDoNotFeelEachOther", tenantsDoNotFeelEachOther},
+		{"IDsInUseAreRefused", idsInUseAreRefused},
+		{"IDsOfWhatIsGoneServeAgain", idsOfWhatIsGoneServeAgain},
 	}, nil)
 	t.Run("AgreesWithTheModel", func(t *testing.T) {
 		t.Parallel()
@@ -170,7 +172,7 @@ func tenantsDoNotFeelEachOther(w *World) {
 		if c.takes&ofTenant == 0 || c.name == "DeleteTenant" {
 			continue
 		}
-		for _, in := range []slot{ofKey, ofUser, ofConversation, ofBlob} {
+		for _, in := range []slot{ofKey, ofUser, ofConversation, ofBlob, ofDelivery} {
 			_, _ = c.run(w.Ctx, w, busy.with(in, quiet.id(in)), w.Op())
 		}
 		_, _ = c.run(w.Ctx, w, busy, w.Op())

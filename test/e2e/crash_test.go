@@ -58,6 +58,9 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	if code := trial.server.Stop(); code != 0 {
 		t.Errorf("the server ended with %d", code)
 	}
+	if code, out := raven(t, dir, nil, "audit", "verify"); code != 0 {
+		t.Errorf("verify: %s", out)
+	}
 	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -98,11 +101,15 @@ func (tr *trial) start() {
 // run interrupts as often as the environment says, then compares.
 func (tr *trial) run(interrupt func()) {
 	tr.t.Helper()
-	kills := defaultKills
+	tr.runTimes(kills(defaultKills), interrupt)
+}
+
+// kills is how often the environment says to kill, or so many times.
+func kills(otherwise int) int {
 	if n, err := strconv.Atoi(os.Getenv("RAVEN_TEST_KILLS")); err == nil {
-		kills = n
+		return n
 	}
-	tr.runTimes(kills, interrupt)
+	return otherwise
 }
 
 func (tr *trial) runTimes(kills int, interrupt func()) {
@@ -287,12 +294,33 @@ func checkUsage(t *testing.T, c *client, want int64) {
 type events interface {
 	TenantIDs(ctx context.Context, after core.TenantID, limit int) ([]core.TenantID, error)
 	Events(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.Event, error)
+	AuditEntries(ctx context.Context, tenant core.TenantID, after int64, limit int) ([]core.AuditEntry, error)
 	Usage(ctx context.Context, id core.TenantID) (core.Usage, error)
 }
 
+// after lists events after one: from the audit log, then from the outbox, what
+// is not in the log yet.
+func after(t *testing.T, store events, tenant core.TenantID, last int64) []core.Event {
+	t.Helper()
+	entries, err := store.AuditEntries(t.Context(), tenant, last, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []core.Event
+	for _, e := range entries {
+		list = append(list, e.Event)
+	}
+	if len(list) == 0 {
+		if list, err = store.Events(t.Context(), tenant, last, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}
+
 // checkEvents reads the one tenant's events from the store itself: every event
-// is there, numbered without gaps, and the flushes counted are the blobs there
-// are.
+// is there once, numbered without gaps, and the flushes counted are the blobs
+// there are.
 func checkEvents(t *testing.T, store events) {
 	t.Helper()
 	ids, err := store.TenantIDs(t.Context(), "", 10)
@@ -300,19 +328,17 @@ func checkEvents(t *testing.T, store events) {
 		t.Fatalf("tenants %v, %v", ids, err)
 	}
 	var last, blobs int64
+	known := map[core.EventID]bool{}
 	for {
-		list, err := store.Events(t.Context(), ids[0], last, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
+		list := after(t, store, ids[0], last)
 		if len(list) == 0 {
 			break
 		}
 		for _, e := range list {
-			if e.Seq != last+1 {
-				t.Fatalf("event %d follows %d", e.Seq, last)
+			if e.Seq != last+1 || known[e.ID] {
+				t.Fatalf("event %d, %s, follows %d (known: %v)", e.Seq, e.ID, last, known[e.ID])
 			}
-			last = e.Seq
+			last, known[e.ID] = e.Seq, true
 			if n, ok := e.Data["blobs"].(int64); ok && e.Type == core.EventMemoryFlushed {
 				blobs += n
 			}

@@ -121,10 +121,10 @@ func settingOf(t *testing.T, a answer) setting {
 	return setting{a.header.Get("ETag"), int(size)}
 }
 
-// call is a get-or-create of a reference, or the deletion of what it names.
+// call is the making of what a reference names, a look at it, or its deletion.
 type call struct {
-	ref    string
-	delete bool
+	ref string
+	how string // a method of HTTP
 }
 
 type outcome struct {
@@ -134,38 +134,44 @@ type outcome struct {
 
 const rollQuota = 3
 
-var rollModel = porcupine.Model{
-	Init: func() any { return map[string]string{} },
-	Step: func(state, input, output any) (bool, any) {
-		users, asked, got := state.(map[string]string), input.(call), output.(outcome)
-		id, there := users[asked.ref]
-		if asked.delete {
-			if !there {
-				return got.status == http.StatusNotFound, users
+// roll is the references of one owner, at most rollQuota of them. Making one
+// that is there answers so.
+func roll(there int) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return map[string]string{} },
+		Step: func(state, input, output any) (bool, any) {
+			all, asked, got := state.(map[string]string), input.(call), output.(outcome)
+			id, found := all[asked.ref]
+			switch {
+			case asked.how == "GET" && found:
+				return got == outcome{id, http.StatusOK}, all
+			case asked.how == "GET":
+				return got.status == http.StatusNotFound, all
+			case asked.how == "DELETE" && found:
+				return got.status == http.StatusNoContent, without(all, asked.ref)
+			case asked.how == "DELETE":
+				return got.status == http.StatusNotFound, all
+			case found:
+				return got == outcome{id, there}, all
+			case len(all) == rollQuota:
+				return got.status == http.StatusForbidden, all
+			default:
+				return got.status == http.StatusCreated, with(all, asked.ref, got.id)
 			}
-			return got.status == http.StatusNoContent, without(users, asked.ref)
-		}
-		switch {
-		case there:
-			return got.status == http.StatusOK && got.id == id, users
-		case len(users) == rollQuota:
-			return got.status == http.StatusForbidden, users
-		default:
-			return got.status == http.StatusCreated, with(users, asked.ref, got.id)
-		}
-	},
-	Equal: func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }, // maps print in order of their keys
+		},
+		Equal: func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }, // maps print in order of their keys
+	}
 }
 
-func with(users map[string]string, ref, id string) map[string]string {
-	next := without(users, ref)
+func with(all map[string]string, ref, id string) map[string]string {
+	next := without(all, ref)
 	next[ref] = id
 	return next
 }
 
-func without(users map[string]string, ref string) map[string]string {
+func without(all map[string]string, ref string) map[string]string {
 	next := map[string]string{}
-	for r, id := range users {
+	for r, id := range all {
 		if r != ref {
 			next[r] = id
 		}
@@ -176,18 +182,35 @@ func without(users map[string]string, ref string) map[string]string {
 func TestGetOrCreateUnderAQuotaIsLinearizableOverTwoNodes(t *testing.T) {
 	t.Parallel()
 	a, b := twoNodes(t, backend.Redis(t).URL(), object{"max_users": rollQuota})
-	linearizable(t, rollModel, []*client{a, b}, func(h *history, id int, node *client, random *rand.Rand) {
-		asked := call{ref: fmt.Sprint("r", random.IntN(5)), delete: random.IntN(3) == 0}
-		method := "PUT"
-		if asked.delete {
-			method = "DELETE"
-		}
+	linearizable(t, roll(http.StatusOK), []*client{a, b}, func(h *history, id int, node *client, random *rand.Rand) {
+		asked := call{fmt.Sprint("r", random.IntN(5)), []string{"PUT", "PUT", "DELETE", "GET"}[random.IntN(4)]}
 		h.record(id, asked, func() any {
-			got, err := node.do(method, "/api/v1/users/ext:"+asked.ref, nil)
+			got, err := node.do(asked.how, "/api/v1/users/ext:"+asked.ref, nil)
 			if err != nil {
 				t.Error(err)
 			}
 			return outcome{got.text("id"), got.status}
+		})
+	})
+}
+
+func TestConversationsUnderAQuotaAreLinearizableOverTwoNodes(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t, backend.Redis(t).URL(), object{"max_conversations_per_user": rollQuota})
+	a.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:u", nil)
+	const list = "/api/v1/users/ext:u/conversations"
+	linearizable(t, roll(http.StatusConflict), []*client{a, b}, func(h *history, id int, node *client, random *rand.Rand) {
+		asked := call{fmt.Sprint("r", random.IntN(5)), []string{"POST", "POST", "DELETE", "GET"}[random.IntN(4)]}
+		h.record(id, asked, func() any {
+			path, body := list+"/ext:"+asked.ref, any(nil)
+			if asked.how == "POST" {
+				path, body = list, object{"external_ref": asked.ref}
+			}
+			got, err := node.do(asked.how, path, body)
+			if err != nil {
+				t.Error(err)
+			}
+			return outcome{got.text("id") + got.text("existing_id"), got.status}
 		})
 	})
 }

@@ -8,6 +8,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -30,6 +31,7 @@ type options struct {
 	rounds      int
 	history     int
 	redis       string
+	nodes       int
 }
 
 func main() {
@@ -39,6 +41,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the median is reported")
 	flag.IntVar(&o.history, "history", 1000, "interactions that the user has whose context is asked for")
 	flag.StringVar(&o.redis, "redis", "", "`URL` of a Redis to use as the store, with a bare RPUSH as a further floor; empty: the embedded store")
+	flag.IntVar(&o.nodes, "nodes", 1, "servers that share the store; with more than one, which takes -redis, figures are given for the first alone and for all")
 	echo := flag.Bool("echo", false, "serve the floors and nothing else")
 	flag.Parse()
 	err := func() error {
@@ -67,21 +70,44 @@ func run(o options) error {
 	if o.redis != "" {
 		env = append(env, "RAVEN_STORE_BACKEND=redis", "RAVEN_STORE_REDIS_URL="+o.redis)
 	}
-	server, err := process.Start(binary, dir+"/data", env...)
+	nodes, stopNodes, err := startNodes(binary, dir+"/data", o, env)
 	if err != nil {
 		return err
 	}
-	defer server.Kill()
+	defer stopNodes()
 	floor, stopFloor, err := startFloors(o.redis)
 	if err != nil {
 		return err
 	}
 	defer stopFloor()
-	cases, err := prepare(server.URL, floor, o)
+	cases, err := prepare(nodes, floor, o)
 	if err != nil {
 		return err
 	}
 	return report(o, cases)
+}
+
+// startNodes starts the servers on one data directory, so that they have the
+// same keyring.
+func startNodes(binary, dir string, o options, env []string) (urls []string, stop func(), err error) {
+	if o.nodes > 1 && o.redis == "" {
+		return nil, nil, errors.New("several nodes need a store that they can share: -redis")
+	}
+	var servers []*process.Server
+	stop = func() {
+		for _, s := range servers {
+			s.Kill()
+		}
+	}
+	for range max(o.nodes, 1) {
+		s, err := process.Start(binary, dir, env...)
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		servers, urls = append(servers, s), append(urls, s.URL)
+	}
+	return urls, stop, nil
 }
 
 // scenario is one kind of request.
@@ -180,42 +206,63 @@ func (c *scenario) loop(client *fasthttp.Client, worker int, end time.Time) ([]t
 	}
 }
 
-// prepare fills a server and gives what to measure, the floor first.
-func prepare(url, floor string, o options) ([]*scenario, error) {
-	api := &api{url: url}
+// prepare fills a server and gives what to measure, the floors first.
+func prepare(nodes []string, floor string, o options) ([]*scenario, error) {
+	api := &api{url: nodes[0]}
 	if err := api.fill(o); err != nil {
 		return nil, err
 	}
-	post := func(url string, body []byte, key string) func(int, int, *fasthttp.Request) {
-		return func(_, _ int, r *fasthttp.Request) { build(r, url, key, body) }
-	}
-	query := marshal(map[string]any{"query": "Which parcel went to the port of Antwerp?", "max_tokens": 1000})
-	answer, err := api.call("POST", "/users/ext:reader/context", query)
+	answer, err := api.call("POST", "/users/ext:reader/context", question())
 	if err != nil {
 		return nil, err
 	}
-	one := func(worker, n int) []byte {
-		return marshal(map[string]any{"interactions": []any{map[string]any{
-			"role": "user", "content": fmt.Sprintf("Connection %d says for the time number %d that all is well on board.", worker, n),
-		}}})
-	}
-	small := &scenario{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1), "")}
-	large := &scenario{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer, "")}
-	floors, stored := []*scenario{small, large}, small
+	small := &scenario{name: "bare Fiber echo, bytes of an ingest", status: 200, request: post(floor, one(1, 1))}
+	large := &scenario{name: fmt.Sprintf("bare Fiber echo, bytes of a context (%d)", len(answer)), status: 200, request: post(floor, answer)}
+	cases, stored := []*scenario{small, large}, small
 	if o.redis != "" {
-		stored = &scenario{name: "bare Fiber and one RPUSH of those bytes", status: 200, request: post(floor+"push", one(1, 1), "")}
-		floors = append(floors, stored)
+		stored = &scenario{name: "bare Fiber and one RPUSH of those bytes", status: 200, request: post(floor+"push", one(1, 1))}
+		cases = append(cases, stored)
 	}
-	return append(floors, []*scenario{
-		{name: "ingest of 1 interaction", status: 201, floor: stored, request: func(worker, n int, r *fasthttp.Request) {
-			build(r, fmt.Sprintf("%s/api/v1/users/ext:w%d/conversations/ext:c/memory", url, worker), api.key, one(worker, n))
+	cases = append(cases, measured(nodes[:1], api.key, o, small, stored, large)...)
+	if len(nodes) > 1 {
+		cases = append(cases, measured(nodes, api.key, o, small, stored, large)...)
+	}
+	return cases, nil
+}
+
+// measured is what is asked of nodes, each connection of one of them, in turn.
+func measured(nodes []string, key string, o options, small, stored, large *scenario) []*scenario {
+	on := ""
+	if o.nodes > 1 {
+		on = fmt.Sprintf(", %d of %d nodes", len(nodes), o.nodes)
+	}
+	node, query := func(worker int) string { return nodes[worker%len(nodes)] + "/api/v1" }, question()
+	return []*scenario{
+		{name: "ingest of 1 interaction" + on, status: 201, floor: stored, request: func(worker, n int, r *fasthttp.Request) {
+			build(r, fmt.Sprintf("%s/users/ext:w%d/conversations/ext:c/memory", node(worker), worker), key, one(worker, n))
 		}},
-		{name: fmt.Sprintf("context, %d interactions, warm", o.history), status: 200, floor: large, request: post(url+"/api/v1/users/ext:reader/context", query, api.key)},
-		{name: "a user, by reference", status: 200, floor: small, request: func(_, _ int, r *fasthttp.Request) {
-			build(r, url+"/api/v1/users/ext:reader", api.key, nil)
+		{name: fmt.Sprintf("context, %d interactions, warm", o.history) + on, status: 200, floor: large, request: func(worker, _ int, r *fasthttp.Request) {
+			build(r, node(worker)+"/users/ext:reader/context", key, query)
+		}},
+		{name: "a user, by reference" + on, status: 200, floor: small, request: func(worker, _ int, r *fasthttp.Request) {
+			build(r, node(worker)+"/users/ext:reader", key, nil)
 			r.Header.SetMethod("GET")
 		}},
-	}...), nil
+	}
+}
+
+func one(worker, n int) []byte {
+	return marshal(map[string]any{"interactions": []any{map[string]any{
+		"role": "user", "content": fmt.Sprintf("Connection %d says for the time number %d that all is well on board.", worker, n),
+	}}})
+}
+
+func question() []byte {
+	return marshal(map[string]any{"query": "Which parcel went to the port of Antwerp?", "max_tokens": 1000})
+}
+
+func post(url string, body []byte) func(int, int, *fasthttp.Request) {
+	return func(_, _ int, r *fasthttp.Request) { build(r, url, "", body) }
 }
 
 func build(r *fasthttp.Request, url, key string, body []byte) {

@@ -57,7 +57,7 @@ func (o *offline) search(ctx context.Context, user, question string) ([]string, 
 	items, err := o.service.Search(ctx, offlineCaller, core.UserID(user), recall.Query{Text: question, Limit: searchLimit})
 	ids := make([]string, len(items))
 	for i := range items {
-		ids[i] = string(items[i].ID)
+		ids[i] = items[i].ID
 	}
 	return ids, err
 }

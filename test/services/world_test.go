@@ -15,6 +15,7 @@ import (
 	"github.com/raven-memory/raven/adapters/snowball"
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/facts"
 	"github.com/raven-memory/raven/core/keys"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/recall"
@@ -46,6 +47,7 @@ type world struct {
 	ctx     context.Context
 	clock   *clock
 	store   *sqlite.Store
+	own     *ownKeys
 	sealing *sealing.Service
 	keys    *keys.Service
 	memory  *memory.Service
@@ -53,7 +55,7 @@ type world struct {
 	tenancy *tenancy.Service
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, tenantKeys ...bool) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
 	var err error
@@ -62,29 +64,37 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() })
-	ring, err := localkeys.Generate(dir+"/keyring", rand.Reader)
+	ring, err := localkeys.Generate(dir+"/keyring", "", rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := core.NewIDs(w.clock.Now, rand.Reader)
-	w.sealing = sealing.New(ring, w.store, w.clock, rand.Reader, sealing.Options{})
+	w.own = &ownKeys{WrappingKeys: ring}
+	w.sealing = sealing.New(sealing.Deps{
+		Providers: sealing.Providers{Platform: ring, Tenant: w.own}, Keys: w.store, Clock: w.clock, Random: rand.Reader,
+		Rotation: w.store, Tenants: w.store, IDs: ids,
+		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
+	}, sealing.Options{})
 	if err := w.sealing.Start(w.ctx, ids.Deployment, ring.Checks()); err != nil {
 		t.Fatal(err)
 	}
 	cursors := core.NewCursors(make([]byte, 32))
 	w.keys = keys.New(w.store, w.sealing, w.clock, rand.Reader, ids, cursors)
-	w.recall = recall.New(w.store, w.store, w.sealing, snowball.New(), w.clock, recall.Options{})
+	known := facts.New(facts.Deps{Store: w.store, Seal: w.sealing, Clock: w.clock, IDs: ids, Cursors: cursors})
+	w.recall = recall.New(w.store, w.store, w.sealing, snowball.New(), w.clock, recall.Options{Facts: known})
+	known.Index = w.recall
 	w.memory = memory.New(memory.Deps{
-		Store: w.store, Tenants: w.store, Seal: w.sealing, Index: w.recall, Clock: w.clock, IDs: ids, Cursors: cursors,
+		Store: w.store, Tenants: w.store, Seal: w.sealing, Facts: known, Index: w.recall, Clock: w.clock, IDs: ids, Cursors: cursors,
 		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
 	})
 	w.tenancy = tenancy.New(tenancy.Deps{
-		Store: w.store, Seal: w.sealing, Keys: w.keys, Flush: w.memory, Forget: forgets{w},
+		Store: w.store, Seal: w.sealing, Keys: w.keys, Flush: w.memory, Facts: known, Forget: forgets{w},
 		Clock: w.clock, IDs: ids, Cursors: cursors,
 	}, tenancy.Options{
-		Defaults:  core.DefaultSettings(),
-		Ceilings:  tenancy.Ceilings{MaxUsers: core.MaxQuota, MaxConversationsPerUser: core.MaxQuota, BatchSize: core.MaxBatchSize, RateLimitPerMinute: 6000},
-		FoldEmail: strings.ToLower,
+		Defaults:   core.DefaultSettings(),
+		Ceilings:   tenancy.Ceilings{MaxUsers: core.MaxQuota, MaxConversationsPerUser: core.MaxQuota, BatchSize: core.MaxBatchSize, RateLimitPerMinute: 6000},
+		FoldEmail:  strings.ToLower,
+		TenantKeys: len(tenantKeys) > 0,
 	})
 	return w
 }

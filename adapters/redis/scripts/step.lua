@@ -5,6 +5,9 @@ local TENANT, USAGE, EVENTS, OP, OPERATIONS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local UNTIL = ARGV[1] -- when the outcome may be forgotten, in milliseconds; '' to remember none
 local OP_NAME = ARGV[2] -- the operation's member in OPERATIONS
 
+local MAX_OUTBOX = tonumber(table.remove(ARGV)) -- events that an outbox may hold; always the last argument
+local recorded = false -- whether the step recorded an event, see load in script.go
+
 -- int writes a number out; Lua's own way loses digits after the fourteenth.
 local function int(n) return string.format('%.0f', n) end
 
@@ -30,10 +33,17 @@ local function done(outcome)
   return outcome
 end
 
+-- full tells whether so many events more are too many for the outbox. A step
+-- that would record any asks before it writes, and if so ends with {'full'}.
+local function full(events)
+  return events > 0 and redis.call('XLEN', EVENTS) + events > MAX_OUTBOX
+end
+
 -- record keeps the event whose five parts begin at ARGV[i], with counts that
 -- only the step knows: name, number, name, number, …
 local function record(i, ...)
   local seq = redis.call('HINCRBY', USAGE, 'seq', 1)
+  recorded = true
   redis.call('XADD', EVENTS, int(seq) .. '-0', 'id', ARGV[i], 'type', ARGV[i + 1],
     'at', ARGV[i + 2], 'actor', ARGV[i + 3], 'data', ARGV[i + 4], ...)
 end

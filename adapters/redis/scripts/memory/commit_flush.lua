@@ -17,6 +17,7 @@ local blobs = tonumber(ARGV[11 + n])
 for j = 1, blobs do
   if redis.call('EXISTS', KEYS[16 + j]) == 1 then return {'exists'} end
 end
+if full(1) then return {'full'} end
 
 for i, entry in ipairs(head) do
   local number = string.match(entry[1], '^%d+')

@@ -7,6 +7,7 @@ local c = open()
 local old = c and stored(c, KEYS[17])
 if not old then return {'not_found'} end
 if old.version ~= ARGV[10] then return {'conflict'} end
+if full(1) then return {'full'} end
 
 local id, held = ARGV[11], ARGV[13]
 redis.call('UNLINK', KEYS[17])

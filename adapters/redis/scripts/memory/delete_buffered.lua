@@ -8,13 +8,16 @@ if not c then return {'not_found'} end
 local wanted, gone = {}, {}
 for i = 10, #ARGV do wanted[ARGV[i]] = true end
 each(function(entry, number)
-  if not wanted[entry[2][ID]] then return end
-  redis.call('XDEL', BUFFER, entry[1])
-  redis.call('ZREM', BUFFERED, CONVERSATION_ID .. '/' .. number)
-  gone[#gone + 1] = entry[2][ID]
+  if wanted[entry[2][ID]] then gone[#gone + 1] = {entry[2][ID], entry[1], number} end
 end)
 local n = #gone
 if n > 0 then
+  if full(1) then return {'full'} end
+  for i, g in ipairs(gone) do
+    redis.call('XDEL', BUFFER, g[2])
+    redis.call('ZREM', BUFFERED, CONVERSATION_ID .. '/' .. g[3])
+    gone[i] = g[1]
+  end
   shrink(c, n)
   count('interactions', 0 - n, 'buffered', 0 - n)
   tell('forgotten', '', 0, 0, table.concat(gone, ','))

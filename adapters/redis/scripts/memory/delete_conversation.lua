@@ -6,6 +6,7 @@ local answer = enter()
 if answer then return answer end
 local c = open()
 if not c then return {'not_found'} end
+if full(1) then return {'full'} end
 
 local interactions, buffered, blobs, bytes =
   numbers(CONVERSATION, 'interactions', 'buffered', 'blobs', 'blob_bytes')

@@ -8,6 +8,7 @@ local c = open()
 local old = c and stored(c, KEYS[17])
 if not old then return {'not_found'} end
 if old.version ~= ARGV[10] then return {'conflict'} end
+if ARGV[6] ~= '' and full(1) then return {'full'} end
 
 redis.call('ZREM', SEALED, entry_of(ARGV[11], old.last, old.held))
 local size = keep(c, KEYS[17], 11, int(tonumber(old.version) + 1), old.position)

@@ -9,6 +9,7 @@ local version = redis.call('HGET', CONVERSATION, 'version')
 if version ~= ARGV[7] then return {'conflict'} end
 
 local closing = ARGV[6] == '1'
+if closing and not c.closed and full(1) then return {'full'} end
 if not (closing and c.closed) then
   redis.call('HSET', CONVERSATION, 'sealed', ARGV[5], 'version', int(tonumber(version) + 1), 'updated_at', ARGV[8])
   if closing then

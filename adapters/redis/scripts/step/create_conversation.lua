@@ -14,11 +14,13 @@ if redis.call('EXISTS', CONVERSATION) == 1 then return {'exists'} end
 local used, limit = numbers(USER, 'conversations'), numbers(TENANT, 'max_conversations_per_user')
 if used >= limit then
   if not redis.call('ZSCORE', EXHAUSTED, ARGV[3]) then
+    if full(1) then return {'full'} end
     redis.call('ZADD', EXHAUSTED, int(used), ARGV[3])
     record(15)
   end
   return {'quota', 'max_conversations_per_user', int(used), int(limit)}
 end
+if full(1) then return {'full'} end
 
 local position = int(redis.call('HINCRBY', USER, 'last_conversation', 1))
 redis.call('HSET', CONVERSATION, 'ref', ARGV[5], 'sealed', ARGV[6], 'version', ARGV[7], 'created_at', ARGV[8],

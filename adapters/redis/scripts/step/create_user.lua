@@ -10,9 +10,14 @@ if existing then return {'taken', 'user', existing} end
 if redis.call('EXISTS', USER) == 1 then return {'exists'} end
 local used, limit = numbers(USAGE, 'users'), numbers(TENANT, 'max_users')
 if used >= limit then
-  if redis.call('HSETNX', USAGE, 'users_exhausted', 1) == 1 then record(14) end
+  if redis.call('HEXISTS', USAGE, 'users_exhausted') == 0 then
+    if full(1) then return {'full'} end
+    redis.call('HSET', USAGE, 'users_exhausted', 1)
+    record(14)
+  end
   return {'quota', 'max_users', int(used), int(limit)}
 end
+if full(1) then return {'full'} end
 
 local position = int(redis.call('HINCRBY', USAGE, 'last_position', 1))
 redis.call('HSET', USER, 'ref', ARGV[4], 'sealed', ARGV[5], 'version', ARGV[6], 'created_at', ARGV[7],

@@ -8,6 +8,7 @@ local USER = KEYS[6]
 local ref = redis.call('HGET', USER, 'ref')
 if not ref then return {'not_found'} end
 if ref ~= ARGV[4] then return {'conflict'} end
+if full(1) then return {'full'} end
 
 local conversations, interactions, buffered, blobs, bytes =
   numbers(USER, 'conversations', 'interactions', 'buffered', 'blobs', 'blob_bytes')
@@ -17,7 +18,7 @@ if ref ~= '' then redis.call('DEL', KEYS[8]) end
 redis.call('ZREM', KEYS[7], ARGV[3])
 redis.call('ZREM', KEYS[9], ARGV[3])
 redis.call('UNLINK', USER, unpack(KEYS, 11))
-if conversations > 0 then redis.call('SADD', KEYS[10], ARGV[3]) end
+if conversations + blobs > 0 then redis.call('SADD', KEYS[10], ARGV[3]) end
 if numbers(USAGE, 'users') < numbers(TENANT, 'max_users') then redis.call('HDEL', USAGE, 'users_exhausted') end
 record(5, 'conversations', int(conversations), 'interactions', int(interactions), 'blobs', int(blobs))
-return done({conversations > 0 and 'purge' or ''})
+return done({conversations + blobs > 0 and 'purge' or ''})

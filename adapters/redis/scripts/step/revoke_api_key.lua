@@ -8,7 +8,10 @@ local key = cjson.decode(record_of_key)
 if key.revoked_at then return done({record_of_key}) end
 if administers(key) then
   if numbers(USAGE, 'admin_keys') <= 1 then return {'last_admin'} end
+  if full(1) then return {'full'} end
   add(USAGE, 'admin_keys', -1)
+elseif full(1) then
+  return {'full'}
 end
 
 key.revoked_at = ARGV[6]

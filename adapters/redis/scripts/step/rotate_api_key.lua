@@ -10,6 +10,7 @@ local old = cjson.decode(record_of_old)
 local expired = old.expires_at and tonumber(old.expires_at) <= tonumber(ARGV[5])
 if old.revoked_at or expired then return {'not_found'} end
 if redis.call('HEXISTS', KEYS[6], ARGV[6]) == 1 then return {'exists'} end
+if full(1) then return {'full'} end
 
 if administers(old) then add(USAGE, 'admin_keys', -1) end
 if not old.expires_at or tonumber(ARGV[4]) < tonumber(old.expires_at) then old.expires_at = ARGV[4] end

@@ -1,0 +1,151 @@
+package fiberhttp
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/facts"
+)
+
+type newFactJSON struct {
+	Text      string          `json:"text" minLength:"1" example:"I live in Lisbon." doc:"One sentence, at most 2000 bytes. In the first person it is understood best."`
+	ValidFrom *instant        `json:"valid_from,omitzero" nullable:"true" doc:"Since when it holds. Default now."`
+	Source    *factSourceJSON `json:"source,omitzero" doc:"The interaction that says so."`
+}
+
+type factSourceJSON struct {
+	ConversationID *string `json:"conversation_id,omitzero" doc:"The conversation that it is in, by id."`
+	InteractionID  string  `json:"interaction_id" doc:"The interaction, by id."`
+}
+
+type factPatchJSON struct {
+	Text    *string           `json:"text,omitzero" minLength:"1" doc:"A correction."`
+	ValidTo optional[instant] `json:"valid_to,omitzero" doc:"Until when it holds; null: it still does."`
+}
+
+type factJSON struct {
+	ID           string           `json:"id"`
+	Text         string           `json:"text"`
+	Subject      string           `json:"subject" doc:"\"user\", or a name."`
+	Attribute    *string          `json:"attribute" doc:"What is said of the subject, such as \"lives in\"; null for a sentence that was not taken apart."`
+	Value        *string          `json:"value"`
+	ValidFrom    instant          `json:"valid_from"`
+	ValidTo      *instant         `json:"valid_to" doc:"null: it holds."`
+	SupersededBy *string          `json:"superseded_by" doc:"The fact that took its place."`
+	Sources      []factSourceJSON `json:"sources" doc:"The latest interactions that say so."`
+	CreatedAt    instant          `json:"created_at"`
+}
+
+func factToJSON(f core.Fact) factJSON {
+	out := factJSON{
+		ID: string(f.ID), Text: f.Text, Subject: f.Subject, Attribute: orNil(f.Attribute), Value: orNil(f.Value),
+		ValidFrom: instant(f.ValidFrom), ValidTo: timeOrNil(f.ValidTo), SupersededBy: orNil(f.SupersededBy),
+		Sources: []factSourceJSON{}, CreatedAt: instant(f.CreatedAt),
+	}
+	for _, s := range f.Sources {
+		out.Sources = append(out.Sources, factSourceJSON{ConversationID: orNil(s.Conversation), InteractionID: string(s.Interaction)})
+	}
+	return out
+}
+
+var factsParams = append([]param{
+	{name: "include", kind: paramChoice, choices: []string{"current", "superseded"}, doc: "Facts that hold, or those that hold no more as well."},
+	{name: "as_of", kind: paramText, check: checkInstant, doc: "Facts that held at that time, RFC 3339."},
+}, paged...)
+
+func factRoutes() []route {
+	const all = user + "/facts"
+	return []route{
+		{method: http.MethodGet, path: all, name: "listFacts", group: "Facts", access: accessKey, scopes: core.ScopeMemoryRead,
+			summary: "List what is held true of a user", endpoint: asks((*Server).listFacts), query: factsParams,
+			answers: []result{gives[list[factJSON]](http.StatusOK, "By arrival.")}, codes: []core.Code{core.CodeNotFound}},
+		{method: http.MethodPost, path: all, name: "createFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
+			summary: "State a fact", endpoint: takes((*Server).createFact),
+			about:   "A fact on the same subject and attribute as another supersedes it; one that says what is known already gives that back.",
+			answers: []result{gives[factJSON](http.StatusCreated, "The fact.")}, codes: []core.Code{core.CodeNotFound, core.CodeQuotaExhausted}},
+		{method: http.MethodPatch, path: all + "/{fact_id}", name: "updateFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
+			summary: "Correct a fact, or end it", endpoint: takes((*Server).updateFact),
+			answers: []result{gives[factJSON](http.StatusOK, "The fact as it is now.")}, codes: []core.Code{core.CodeNotFound}},
+		{method: http.MethodDelete, path: all + "/{fact_id}", name: "deleteFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
+			summary: "Forget a fact", endpoint: asks((*Server).deleteFact),
+			answers: []result{nothing("It is gone.")}, codes: []core.Code{core.CodeNotFound}},
+	}
+}
+
+func (s *Server) listFacts(r *request) (answer, error) {
+	id, err := s.user(r)
+	if err != nil {
+		return answer{}, err
+	}
+	include, _ := r.query.text("include")
+	q := facts.Query{Superseded: include == "superseded"}
+	if text, ok := r.query.text("as_of"); ok {
+		at, err := parseTime(text)
+		if err != nil {
+			return answer{}, err
+		}
+		q.AsOf = &at
+	}
+	cursor, _ := r.query.text("cursor")
+	page, err := s.Facts.List(r.ctx, r.caller, id, q, cursor, r.query.limit())
+	return answer{status: http.StatusOK, body: listOf(page, factToJSON)}, err
+}
+
+func (s *Server) createFact(r *request, in newFactJSON) (answer, error) {
+	id, err := s.user(r)
+	if err != nil {
+		return answer{}, err
+	}
+	n := facts.NewFact{Text: in.Text, ValidFrom: plainTime(in.ValidFrom)}
+	if n.Source, err = in.Source.source(); err != nil {
+		return answer{}, err
+	}
+	f, err := s.Facts.Add(r.ctx, r.caller, r.op, id, n)
+	return answer{status: http.StatusCreated, body: factToJSON(f), location: users + "/" + string(id) + "/facts/" + string(f.ID)}, err
+}
+
+func (in *factSourceJSON) source() (*core.FactSource, error) {
+	if in == nil {
+		return nil, nil
+	}
+	from := core.FactSource{Interaction: core.InteractionID(in.InteractionID)}
+	if !from.Interaction.Valid() {
+		return nil, core.Invalid("source.interaction_id", "must be the id of an interaction, int_…", nil)
+	}
+	if in.ConversationID != nil {
+		from.Conversation = core.ConversationID(*in.ConversationID)
+		if !from.Conversation.Valid() {
+			return nil, core.Invalid("source.conversation_id", "must be the id of a conversation, cnv_…", nil)
+		}
+	}
+	return &from, nil
+}
+
+func (s *Server) updateFact(r *request, in factPatchJSON) (answer, error) {
+	id, fact, err := s.fact(r)
+	if err != nil {
+		return answer{}, err
+	}
+	patch := facts.Patch{Text: in.Text, ValidTo: core.Patch[time.Time]{Set: in.ValidTo.set, Value: plainTime(in.ValidTo.value)}}
+	f, err := s.Facts.Update(r.ctx, r.caller, id, fact, patch)
+	return answer{status: http.StatusOK, body: factToJSON(f)}, err
+}
+
+func (s *Server) deleteFact(r *request) (answer, error) {
+	id, fact, err := s.fact(r)
+	if err != nil {
+		return answer{}, err
+	}
+	return noContent(s.Facts.Delete(r.ctx, r.caller, id, fact))
+}
+
+// fact gives the user and the fact that the path names.
+func (s *Server) fact(r *request) (core.UserID, core.FactID, error) {
+	fact, err := validID(core.FactID(r.path[pathFact]))
+	if err != nil {
+		return "", "", err
+	}
+	id, err := s.user(r)
+	return id, fact, err
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raven-memory/raven/adapters/mcp"
+)
+
+// Where `raven mcp` finds the server, and what it shows it.
+const (
+	envURL    = "RAVEN_URL"
+	envAPIKey = "RAVEN_API_KEY" //nolint:gosec // the variable's name
+
+	defaultURL = "http://localhost:3000"
+)
+
+func mcpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "mcp",
+		Short: "Speak the Model Context Protocol over stdin and stdout, to the server at " + envURL + " with the API key in " + envAPIKey + ".",
+		Args:  usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			url := os.Getenv(envURL)
+			if url == "" {
+				url = defaultURL
+			}
+			b, err := mcp.NewBridge(url, os.Getenv(envAPIKey), cmd.OutOrStdout())
+			if err != nil {
+				return usageError{err}
+			}
+			return b.Run(cmd.Context(), cmd.InOrStdin())
+		},
+	}
+}

@@ -1,0 +1,189 @@
+package recall
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// TypeFact is the Type of an item that is a fact.
+const TypeFact = "fact"
+
+// factShare bounds the facts of a context block, when there are turns as well:
+// one part in so many of the budget.
+const factShare = 4
+
+// factReader reads what is known of a user: facts that nothing superseded.
+type factReader interface {
+	Known(ctx context.Context, tenant core.TenantID, user core.UserID) ([]core.KnownFact, error)
+}
+
+// known is a fact as it is indexed.
+type known struct {
+	core.KnownFact
+	terms  map[string]int32
+	length int32
+}
+
+// readFacts reads the owner's facts; none where nobody keeps any.
+func (s store) readFacts(ctx context.Context, o owner) ([]known, error) {
+	if s.facts == nil {
+		return nil, nil
+	}
+	list, err := s.facts.Known(ctx, o.tenant, o.user)
+	if err != nil {
+		return nil, err
+	}
+	facts := make([]known, 0, len(list))
+	for _, f := range list {
+		k := known{KnownFact: f}
+		k.terms, k.length, _ = s.analyser.terms(f.Text)
+		for _, w := range words(f.Subject) {
+			k.terms[nameTerm(w)] = 1
+		}
+		facts = append(facts, k)
+	}
+	return facts, nil
+}
+
+// setFacts puts facts in the place of those there were.
+func (x *index) setFacts(facts []known) {
+	for i := range x.facts {
+		x.bytes -= x.facts[i].bytes()
+	}
+	x.facts = facts
+	for i := range x.facts {
+		x.bytes += x.facts[i].bytes()
+	}
+}
+
+func (k *known) bytes() int64 {
+	n := int64(turnBytes) + int64(len(k.Text)+len(k.Subject)+len(k.Attribute)+len(k.Value))
+	return n + int64(len(k.terms))*(termBytes+postingBytes)
+}
+
+// factFilter says which facts an answer may hold.
+type factFilter struct {
+	filter
+	now time.Time
+}
+
+func (f factFilter) pass(k *known) bool {
+	switch {
+	case len(f.roles) > 0 || f.metadata != "": // facts have neither
+		return false
+	case !k.TakenAt.After(f.cutoff) && !f.cutoff.IsZero():
+		return false
+	case k.ValidTo != nil && !f.now.Before(*k.ValidTo):
+		return false
+	case f.since != nil && k.ValidFrom.Before(*f.since), f.until != nil && !k.ValidFrom.Before(*f.until):
+		return false
+	}
+	return f.conversation == "" || slices.ContainsFunc(k.Sources, func(s core.FactSource) bool {
+		return s.Conversation == f.conversation
+	})
+}
+
+// scoredFact is a fact with what a question gives it.
+type scoredFact struct {
+	*known
+	score float64
+}
+
+// scoreFacts scores the facts that pass, best first, those without a score
+// last; of equals, the newest first. A fact is scored as a turn's own words are.
+func (r *ranking) scoreFacts(f factFilter) []scoredFact {
+	var list []scoredFact
+	best := r.lexicalBest
+	for i := range r.index.facts {
+		k := &r.index.facts[i]
+		if !f.pass(k) {
+			continue
+		}
+		s := scoredFact{known: k, score: r.factScore(k)}
+		best = max(best, s.score)
+		list = append(list, s)
+	}
+	for i := range list {
+		if best > 0 {
+			list[i].score *= r.factSpeaker(list[i].known) / best
+		}
+	}
+	slices.SortFunc(list, func(a, b scoredFact) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), b.ValidFrom.Compare(a.ValidFrom), cmp.Compare(b.ID, a.ID))
+	})
+	return list
+}
+
+func (r *ranking) factScore(k *known) float64 {
+	total := 0.0
+	mean := float64(r.index.length+int64(k.length)) / float64(r.index.live()+1)
+	for _, w := range r.question.words {
+		count := int32(0)
+		with := 1
+		for _, term := range w.terms {
+			count += k.terms[term]
+			with += len(r.index.terms[term])
+		}
+		if count > 0 {
+			idf := w.weight * inverseFrequency(with, r.index.live()+1)
+			total += idf * saturate(float64(count), turnK1*(1-turnB+turnB*float64(k.length)/mean), turnK1)
+		}
+	}
+	return total
+}
+
+// factSpeaker raises facts about whom the question names.
+func (r *ranking) factSpeaker(k *known) float64 {
+	for _, w := range r.question.words {
+		if k.terms[nameTerm(w.word)] > 0 {
+			return speakerFactor
+		}
+	}
+	return 1
+}
+
+func (s scoredFact) item() Item {
+	i := Item{
+		Type: TypeFact, ID: string(s.ID), Text: s.Text, Role: core.RoleUser, Name: s.Subject,
+		Blob: core.FactBlob(s.ID), OccurredAt: s.ValidFrom.UTC(), Score: s.score,
+	}
+	if s.Subject == "user" {
+		i.Name = ""
+	}
+	if len(s.Sources) > 0 {
+		i.Conversation = s.Sources[len(s.Sources)-1].Conversation
+	}
+	return i
+}
+
+// line is a fact's line in a context block.
+func (s scoredFact) line() string {
+	subject, _ := quote(s.Subject, len(s.Subject)*len("&lt;"))
+	text, _ := quote(s.Text, len(s.Text)*len("&lt;"))
+	return fmt.Sprintf("- [fact since %s] %s: %s", s.ValidFrom.UTC().Format(time.DateOnly), subject, strings.TrimSpace(text))
+}
+
+// addFacts adds facts, given best first, as far as they fit into their share of
+// the budget. Those that the question says nothing of come last and may be left
+// out; leaving out others makes the block truncated.
+func (b *block) addFacts(list []scoredFact, shared bool) {
+	limit := b.budget
+	if shared {
+		limit = b.size + (b.budget-b.size)/factShare
+	}
+	for _, f := range list {
+		line := f.line()
+		if b.size+len(line)+1 > limit {
+			b.truncated = b.truncated || f.score > 0
+			continue
+		}
+		b.facts = append(b.facts, f)
+		b.size += len(line) + 1
+	}
+}
