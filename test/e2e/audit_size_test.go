@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/rand"
+	"fmt"
 	"os"
+	"runtime"
 	"strconv"
-	"syscall"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,18 +67,44 @@ func TestLargeLogIsVerifiedInBoundedMemory(t *testing.T) {
 	fillLog(t, dir, tenant, events)
 	cmd := process.Command(binary, []string{"audit", "verify", "--tenant", string(tenant)}, dir)
 	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("verify: %v: %s", err, out)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	took := time.Since(began)
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Skip("this system does not tell a process's memory")
+	peak := watchMemory(cmd.Process.Pid)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("verify: %v: %s", err, &out)
+	}
+	took, memory := time.Since(began), <-peak
+	if runtime.GOOS == "linux" && memory == 0 {
+		t.Fatal("the process was never looked at")
 	}
 	const most = 200 << 10 // KiB
-	if usage.Maxrss > most {
-		t.Errorf("it took %d KiB, want at most %d", usage.Maxrss, most)
+	if memory > most {
+		t.Errorf("it took %d KiB, want at most %d", memory, most)
 	}
-	t.Logf("%d events verified in %v, at most %d MiB of memory", events, took.Round(time.Millisecond), usage.Maxrss>>10)
+	t.Logf("%d events verified in %v, at most %d MiB of memory", events, took.Round(time.Millisecond), memory>>10)
+}
+
+// watchMemory gives the most memory that a process had, in KiB, once it ended; 0
+// where the system has no /proc. The usage that a parent is told of a child that
+// ended counts the parent's own memory at the fork.
+func watchMemory(pid int) <-chan int64 {
+	peak := make(chan int64, 1)
+	go func() {
+		most := int64(0)
+		for tick := time.NewTicker(2 * time.Millisecond); ; <-tick.C {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			_, rest, there := strings.Cut(string(status), "VmHWM:")
+			if err != nil || !there { // it ended
+				tick.Stop()
+				peak <- most
+				return
+			}
+			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			most = max(most, n)
+		}
+	}()
+	return peak
 }

@@ -25,13 +25,14 @@ func settleIn(t *testing.T, c *client, secret string) belongings {
 	done := c.must(t, http.StatusCreated, "POST", memory, object{"interactions": []object{interaction(secret), interaction(secret), interaction(secret)}})
 	blobs, _ := done.body["flushed_blob_ids"].([]any)
 	ids, _ := done.body["interaction_ids"].([]any)
+	fact := c.must(t, http.StatusCreated, "POST", path+"/facts", object{"text": secret})
 	keys := c.must(t, http.StatusOK, "GET", "/api/v1/tenant/keys", nil).list("data")
 	blob, _ := blobs[0].(string)
 	first, _ := ids[0].(string)
 	key, _ := keys[0]["id"].(string)
 	return belongings{
 		"user_id": user.text("id"), "conversation_id": conversation.text("id"), "blob_id": blob,
-		"interaction_id": first, "key_id": key, "external_ref": "shared",
+		"interaction_id": first, "key_id": key, "fact_id": fact.text("id"), "external_ref": "shared",
 	}
 }
 
@@ -40,7 +41,7 @@ func nobodys() belongings {
 	const never = "01arz3ndektsv4rrffq69g5fav"
 	return belongings{
 		"user_id": "usr_" + never, "conversation_id": "cnv_" + never, "blob_id": "blob_" + never,
-		"interaction_id": "int_" + never, "key_id": "key_" + never, "external_ref": "nobody",
+		"interaction_id": "int_" + never, "key_id": "key_" + never, "fact_id": "fact_" + never, "external_ref": "nobody",
 	}
 }
 
@@ -79,6 +80,8 @@ func (o operation) body() any {
 	switch {
 	case strings.HasSuffix(o.path, "/context"), strings.HasSuffix(o.path, "/search"):
 		return object{"query": "secret"}
+	case o.method == "POST" && strings.HasSuffix(o.path, "/facts"):
+		return object{"text": "intrusion"}
 	case o.method == "POST" && strings.HasSuffix(o.path, "/memory"):
 		return object{"interactions": []object{interaction("intrusion")}}
 	case o.method == "PATCH" || o.method == "POST" || o.method == "PUT":
@@ -188,7 +191,7 @@ func snapshot(t *testing.T, c *client, ids belongings) string {
 	t.Helper()
 	var all []string
 	for _, path := range []string{
-		"/users/{user_id}", "/users/{user_id}/conversations/{conversation_id}", "/users/{user_id}/conversations/{conversation_id}/memory",
+		"/users/{user_id}", "/users/{user_id}/facts", "/users/{user_id}/conversations/{conversation_id}", "/users/{user_id}/conversations/{conversation_id}/memory",
 		"/users/{user_id}/memory/{blob_id}", "/users/{user_id}/export",
 	} {
 		a := c.must(t, http.StatusOK, "GET", operation{"GET", "/api/v1" + path}.at(ids), nil)
