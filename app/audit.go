@@ -62,7 +62,7 @@ func (a *App) openAudit(ctx context.Context, sinks ...relay.Lane) error {
 		Log: log, Earlier: log.earlier, Recorder: a.store, Relay: lateRelay{&a.audit}, Signer: signer,
 		Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
 	}
-	if deps.Publish, err = a.audit.publishTo(a.cfg.Audit.CheckpointFile); err != nil {
+	if deps.Publish, err = a.audit.publishTo(a.cfg.Audit); err != nil {
 		return err
 	}
 	a.tenancy.Sign = signer
@@ -100,20 +100,6 @@ func (a *App) outboxHasRoom(context.Context) error {
 		}
 	}
 	return nil
-}
-
-// publishTo has checkpoints appended to a file, "" for none.
-func (a *auditing) publishTo(path string) (func(core.TenantID, []byte) error, error) {
-	if path == "" {
-		return nil, nil
-	}
-	file, err := openCheckpointFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("audit.checkpoint_file: %w", err)
-	}
-	before := a.close
-	a.close = func() error { return errors.Join(file.close(), before()) }
-	return file.append, nil
 }
 
 // leases are the store's where other processes may share it.

@@ -3,13 +3,10 @@ package app
 import (
 	"context"
 	"fmt"
-	"os"
-	"sync"
 
 	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
 	"github.com/raven-memory/raven/adapters/postgres"
 	"github.com/raven-memory/raven/config"
-	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
 )
 
@@ -36,29 +33,3 @@ func openAuditLog(ctx context.Context, cfg config.Config, s ports.AuditLog) (aud
 		checks: []fiberhttp.Check{{Name: "postgres", Ping: log.Ping}},
 	}, nil
 }
-
-// checkpointFile takes checkpoints in, each followed by an empty line.
-type checkpointFile struct {
-	mu   sync.Mutex
-	file *os.File
-}
-
-func openCheckpointFile(path string) (*checkpointFile, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return &checkpointFile{file: f}, nil
-}
-
-// append writes a note, in one piece, so that processes may share the file.
-func (c *checkpointFile) append(_ core.TenantID, note []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, err := c.file.Write(append(note[:len(note):len(note)], '\n')); err != nil {
-		return fmt.Errorf("audit.checkpoint_file: %w", err)
-	}
-	return c.file.Sync()
-}
-
-func (c *checkpointFile) close() error { return c.file.Close() }

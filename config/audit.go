@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 func (c *Config) auditKeys() []Key {
 	a := &c.Audit
@@ -18,10 +21,19 @@ func (c *Config) auditKeys() []Key {
 			"File that every signed checkpoint of an audit log is appended to, best where who can change the log can't change it: " +
 				"`raven audit verify --checkpoint` then finds what was cut or written anew.",
 			path(&a.CheckpointFile, true)},
+		{"audit.checkpoint_url", "",
+			"Where every signed checkpoint is sent, as text: by PUT where the URL has a place for `{size}` (and `{tenant_id}`), as a bucket takes objects, " +
+				"else by POST, as a webhook does. While it can't be sent, checkpoints and the trimming of outboxes wait.",
+			secret(&a.CheckpointURL, "an http or https URL", isWebURL)},
 		{"audit.max_outbox", "1000000",
 			"Events of one tenant that may wait for the audit log and webhooks; past it, changes are refused with 503 and nothing is dropped.",
 			number(&a.MaxOutbox, 10_000, 1_000_000_000)},
 	}
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 func isPostgresURL(text string) bool {

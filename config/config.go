@@ -115,6 +115,7 @@ type Audit struct {
 	Postgres       Postgres
 	Reads          bool   // reads of memory are in it
 	CheckpointFile string // checkpoints are appended to it as well; "" for none
+	CheckpointURL  Secret // checkpoints are sent there as well; "" for nowhere
 	MaxOutbox      int64  // events of a tenant that may wait for a sink
 }
 
