@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventType names what happened.
 type EventType string
@@ -52,3 +55,32 @@ type Event struct {
 // whose counts only the store knows add them under the names that their port
 // gives.
 type EventData map[string]any
+
+// Numbers turns the numbers in the data, where they are as a JSON decoder with
+// UseNumber gives them, into those that events have: int64, and float64 where
+// they are not whole. It does so in place, within lists and objects too.
+func (d EventData) Numbers() {
+	for name, value := range d {
+		d[name] = plainNumber(value)
+	}
+}
+
+func plainNumber(value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		if n, err := value.Int64(); err == nil {
+			return n
+		}
+		f, _ := value.Float64() // JSON has no other numbers; out of range it is infinite
+		return f
+	case []any:
+		for i := range value {
+			value[i] = plainNumber(value[i])
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = plainNumber(value[name])
+		}
+	}
+	return value
+}

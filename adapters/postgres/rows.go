@@ -74,33 +74,11 @@ func decodeData(text string) core.EventData {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	err := d.Decode(&data)
-	for name, value := range data {
-		data[name] = plain(value)
-	}
+	data.Numbers()
 	if again, bad := encodeData(data); err != nil || bad != nil || again != text {
 		return core.EventData{changedData: text}
 	}
 	return data
-}
-
-func plain(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		f, _ := value.Float64()
-		return f
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plain(value[name])
-		}
-	}
-	return value
 }
 
 // batch is entries by column.

@@ -69,9 +69,7 @@ func decodeData(text string, counts core.EventData) (core.EventData, error) {
 		if err := d.Decode(&data); err != nil {
 			return nil, fault("an event's data: %v", err)
 		}
-		for name, value := range data {
-			data[name] = plainValue(value)
-		}
+		data.Numbers()
 	}
 	if len(counts) == 0 {
 		return data, nil
@@ -81,26 +79,6 @@ func decodeData(text string, counts core.EventData) (core.EventData, error) {
 	}
 	maps.Copy(data, counts)
 	return data, nil
-}
-
-func plainValue(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		f, _ := value.Float64() // it was encoded from one
-		return f
-	case []any:
-		for i := range value {
-			value[i] = plainValue(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plainValue(value[name])
-		}
-	}
-	return value
 }
 
 // join writes ids one after the other; none holds a comma.

@@ -67,9 +67,7 @@ func decodeAuditData(text string) core.EventData {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	err := d.Decode(&data)
-	for name, value := range data {
-		data[name] = plainValue(value)
-	}
+	data.Numbers()
 	if again, bad := encodeAuditData(data); err != nil || bad != nil || again != text {
 		return core.EventData{changedData: text}
 	}

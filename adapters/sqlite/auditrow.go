@@ -89,9 +89,7 @@ func (a auditData) Scan(value any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	err := d.Decode(a.data)
-	for name, value := range *a.data {
-		(*a.data)[name] = plain(value)
-	}
+	a.data.Numbers()
 	if again, bad := encodeAuditData(*a.data); err != nil || bad != nil || again != text {
 		*a.data = core.EventData{changedData: text}
 	}

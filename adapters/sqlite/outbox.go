@@ -64,28 +64,6 @@ func (e eventData) Scan(value any) error {
 	if err := d.Decode(e.data); err != nil {
 		return err
 	}
-	for name, value := range *e.data {
-		(*e.data)[name] = plain(value)
-	}
+	e.data.Numbers()
 	return nil
-}
-
-func plain(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		f, _ := value.Float64()
-		return f
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plain(value[name])
-		}
-	}
-	return value
 }

@@ -84,29 +84,6 @@ func (l EventLine) event() (core.Event, error) {
 		return core.Event{}, errors.New("audit: the event's timestamp is not a time")
 	}
 	e := core.Event{ID: l.ID, Type: l.Type, At: at, Tenant: l.TenantID, Seq: l.Seq, Actor: core.Actor(l.Actor), Data: l.Data}
-	for name, value := range e.Data {
-		e.Data[name] = plain(value)
-	}
+	e.Data.Numbers()
 	return e, nil
-}
-
-// plain turns numbers as JSON writes them into those that events have.
-func plain(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		f, _ := value.Float64() // out of range is infinite, and hashes to something else
-		return f
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plain(value[name])
-		}
-	}
-	return value
 }

@@ -109,28 +109,6 @@ func (r *Reader) Totals() Totals { return r.order.totals }
 // wholeCounts gives the numbers of events the type that they have elsewhere.
 func wholeCounts(events []core.Event) {
 	for _, e := range events {
-		for name, value := range e.Data {
-			e.Data[name] = plain(value)
-		}
+		e.Data.Numbers()
 	}
-}
-
-func plain(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		f, _ := value.Float64() // JSON has no other numbers
-		return f
-	case []any:
-		for i := range value {
-			value[i] = plain(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plain(value[name])
-		}
-	}
-	return value
 }
