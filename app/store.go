@@ -20,7 +20,6 @@ type store interface {
 	memory.Store
 	ports.APIKeys
 	ports.Changes
-	ports.Deliveries
 	ports.Facts
 	ports.Idempotency
 	ports.DataKeys

@@ -1,7 +1,10 @@
 package core
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -50,4 +53,53 @@ type Checkpoint struct {
 	Seq  int64
 	Note []byte
 	At   time.Time
+}
+
+// ChangedData is the member that stands for an event's data whose text in an
+// audit log was never written so.
+const ChangedData = "(not as it was written)"
+
+// EncodeAuditData writes an event's data as an audit log keeps it, as JSON: the
+// names in order, no white space, nothing escaped that need not be. The same
+// data is the same text.
+func EncodeAuditData(data EventData) (string, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(data); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
+}
+
+// DecodeAuditData reads what EncodeAuditData wrote. Any other text, also one that
+// means the same, becomes data with the one member ChangedData: it has another
+// hash, so that who verifies the log can name it.
+func DecodeAuditData(text string) EventData {
+	var data EventData
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	err := d.Decode(&data)
+	data.Numbers()
+	if again, bad := EncodeAuditData(data); err != nil || bad != nil || again != text {
+		return EventData{ChangedData: text}
+	}
+	return data
+}
+
+// JoinHashes writes hashes one after the other.
+func JoinHashes(list []AuditHash) []byte {
+	out := make([]byte, 0, len(list)*len(AuditHash{}))
+	for _, h := range list {
+		out = append(out, h[:]...)
+	}
+	return out
+}
+
+// SplitHashes reads what JoinHashes wrote; bytes left over at the end are no hash.
+func SplitHashes(b []byte) (list []AuditHash) {
+	for size := len(AuditHash{}); len(b) >= size; b = b[size:] {
+		list = append(list, AuditHash(b[:size]))
+	}
+	return list
 }

@@ -107,7 +107,7 @@ func extend(ctx context.Context, db execer, tenant core.TenantID, entries []core
 		statement = beginLog
 	}
 	done, err := db.Exec(ctx, statement, string(tenant), entries[0].Event.Seq,
-		head.Seq, head.Chain[:], treeBytes(head.Tree),
+		head.Seq, head.Chain[:], core.JoinHashes(head.Tree),
 		b.seqs, b.ids, b.types, b.at, b.actors, b.all, b.leaves, b.chains, b.added)
 	if isDuplicate(err) {
 		return false, nil

@@ -27,7 +27,7 @@ func (l *Log) AuditHead(ctx context.Context, tenant core.TenantID) (core.AuditHe
 func scanHead(row pgx.CollectableRow) (head core.AuditHead, err error) {
 	var chain, tree []byte
 	err = row.Scan(&head.Seq, &chain, &tree)
-	head.Chain, head.Tree = hashOf(chain), treeOf(tree)
+	head.Chain, head.Tree = hashOf(chain), core.SplitHashes(tree)
 	return head, err
 }
 

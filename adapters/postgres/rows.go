@@ -1,9 +1,6 @@
 package postgres
 
 import (
-	"bytes"
-	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +21,7 @@ func scanEntry(row pgx.CollectableRow) (core.AuditEntry, error) {
 	err := row.Scan(&e.Event.Tenant, &e.Event.Seq, &e.Event.ID, &e.Event.Type, &e.Event.At, &e.Event.Actor.Key,
 		&data, &leaf, &chain, &e.Added)
 	e.Event.At, e.Added = e.Event.At.UTC(), e.Added.UTC()
-	e.Event.Data = decodeData(data)
+	e.Event.Data = core.DecodeAuditData(data)
 	e.Leaf, e.Chain = hashOf(leaf), hashOf(chain)
 	return e, err
 }
@@ -34,51 +31,6 @@ func hashOf(b []byte) (h core.AuditHash) {
 		copy(h[:], b)
 	}
 	return h
-}
-
-func treeOf(b []byte) []core.AuditHash {
-	var tree []core.AuditHash
-	for len(b) >= len(core.AuditHash{}) {
-		tree = append(tree, core.AuditHash(b[:len(core.AuditHash{})]))
-		b = b[len(core.AuditHash{}):]
-	}
-	return tree
-}
-
-func treeBytes(tree []core.AuditHash) []byte {
-	out := make([]byte, 0, len(tree)*len(core.AuditHash{}))
-	for _, h := range tree {
-		out = append(out, h[:]...)
-	}
-	return out
-}
-
-// encodeData writes an event's data as JSON: the names in order, no white
-// space, nothing escaped that need not be. The same data is the same text.
-func encodeData(data core.EventData) (string, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(data); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
-}
-
-// changedData is the member that stands for text that encodeData never wrote.
-const changedData = "(not as it was written)"
-
-// decodeData reads what encodeData wrote; whole numbers come back as int64.
-func decodeData(text string) core.EventData {
-	var data core.EventData
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	err := d.Decode(&data)
-	data.Numbers()
-	if again, bad := encodeData(data); err != nil || bad != nil || again != text {
-		return core.EventData{changedData: text}
-	}
-	return data
 }
 
 // batch is entries by column.
@@ -92,7 +44,7 @@ type batch struct {
 func batchOf(entries []core.AuditEntry) (b batch, err error) {
 	for i := range entries {
 		e := &entries[i]
-		data, err := encodeData(e.Event.Data)
+		data, err := core.EncodeAuditData(e.Event.Data)
 		if err != nil {
 			return b, err
 		}

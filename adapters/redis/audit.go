@@ -34,7 +34,7 @@ func (s *Store) AppendAudit(ctx context.Context, tenant core.TenantID, entries [
 		}
 	}
 	a := auditAppend{tenantKeys: t, keys: []string{t.audit(), t.auditHead(), t.auditTimes()}, at: map[string]int{}}
-	a.args = []any{entries[0].Event.Seq, len(entries), head.Chain[:], joinHashes(head.Tree), timeEvery}
+	a.args = []any{entries[0].Event.Seq, len(entries), head.Chain[:], core.JoinHashes(head.Tree), timeEvery}
 	for i := range entries {
 		if err := a.add(&entries[i]); err != nil {
 			return err
@@ -66,7 +66,7 @@ type auditAppend struct {
 }
 
 func (a *auditAppend) add(e *core.AuditEntry) error {
-	data, err := encodeAuditData(e.Event.Data)
+	data, err := core.EncodeAuditData(e.Event.Data)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Store) AuditHead(ctx context.Context, tenant core.TenantID) (core.Audit
 		return core.AuditHead{}, err
 	}
 	f := some(found, names...)
-	return core.AuditHead{Seq: f.int("seq"), Chain: hashOf(f["chain"]), Tree: treeOf(f["tree"])}, nil
+	return core.AuditHead{Seq: f.int("seq"), Chain: hashOf(f["chain"]), Tree: core.SplitHashes([]byte(f["tree"]))}, nil
 }
 
 // AuditEntries lists what is there.

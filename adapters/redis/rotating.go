@@ -47,7 +47,7 @@ var indexVersion = strconv.FormatUint(uint64(core.IndexKeyVersion), 10)
 func (s *Store) Rotating(ctx context.Context, after core.TenantID, limit int) (list []core.TenantID, err error) {
 	for more := true; more && err == nil && len(list) < limit; {
 		var owners, busy []core.TenantID
-		if owners, err = s.listedRotating(ctx, after); err != nil || len(owners) == 0 {
+		if owners, err = s.members(ctx, rotatingKey, after); err != nil || len(owners) == 0 {
 			break
 		}
 		busy, err = s.busy(ctx, owners)
@@ -58,25 +58,6 @@ func (s *Store) Rotating(ctx context.Context, after core.TenantID, limit int) (l
 		return nil, err
 	}
 	return list[:min(len(list), max(limit, 0))], nil
-}
-
-func (s *Store) listedRotating(ctx context.Context, after core.TenantID) ([]core.TenantID, error) {
-	from := "-"
-	if after != "" {
-		from = "(" + string(after)
-	}
-	var found *goredis.StringSliceCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
-		found = p.ZRangeByLex(ctx, rotatingKey, &goredis.ZRangeBy{Min: from, Max: "+", Count: chunk})
-	})
-	if err != nil {
-		return nil, err
-	}
-	owners := make([]core.TenantID, 0, len(found.Val()))
-	for _, id := range found.Val() {
-		owners = append(owners, core.TenantID(id))
-	}
-	return owners, nil
 }
 
 // busy is those of the owners that have something to do. The others are struck

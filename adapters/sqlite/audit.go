@@ -101,7 +101,7 @@ func (t *txn) sameAudit(tenant core.TenantID, entries []core.AuditEntry) error {
 func (t *txn) extendAudit(tenant core.TenantID, entries []core.AuditEntry, end auditEnd) error {
 	for i := range entries {
 		e := &entries[i]
-		data, err := encodeAuditData(e.Event.Data)
+		data, err := core.EncodeAuditData(e.Event.Data)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (t *txn) extendAudit(tenant core.TenantID, entries []core.AuditEntry, end a
 	}
 	return t.exec(`INSERT INTO audit_heads (tenant_id, seq, chain, tree, latest, behind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 		ON CONFLICT DO UPDATE SET seq = ?2, chain = ?3, tree = ?4, latest = ?5, behind = ?6`,
-		tenant, end.Seq, end.Chain[:], joinHashes(end.Tree), end.latest, end.behind)
+		tenant, end.Seq, end.Chain[:], core.JoinHashes(end.Tree), end.latest, end.behind)
 }
 
 // AuditHead returns the head.

@@ -1,10 +1,7 @@
 package sqlite
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -47,36 +44,11 @@ func (t treeBytes) Scan(value any) error {
 	if !ok {
 		return fmt.Errorf("sqlite: a %T where hashes should be", value)
 	}
-	for size := len(core.AuditHash{}); len(b) >= size; b = b[size:] {
-		*t.tree = append(*t.tree, core.AuditHash(b[:size]))
-	}
+	*t.tree = append(*t.tree, core.SplitHashes(b)...)
 	return nil
 }
 
-func joinHashes(tree []core.AuditHash) []byte {
-	out := make([]byte, 0, len(tree)*len(core.AuditHash{}))
-	for _, h := range tree {
-		out = append(out, h[:]...)
-	}
-	return out
-}
-
-// encodeAuditData writes an event's data as JSON: the names in order, no white
-// space, nothing escaped that need not be. The same data is the same text.
-func encodeAuditData(data core.EventData) (string, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(data); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
-}
-
-// changedData is the member that stands for text that was never written so.
-const changedData = "(not as it was written)"
-
-// auditData scans what encodeAuditData wrote.
+// auditData scans what core.EncodeAuditData wrote.
 type auditData struct{ data *core.EventData }
 
 // Scan implements sql.Scanner.
@@ -85,13 +57,6 @@ func (a auditData) Scan(value any) error {
 	if !ok {
 		return fmt.Errorf("sqlite: a %T where an event's data should be", value)
 	}
-	*a.data = nil
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	err := d.Decode(a.data)
-	a.data.Numbers()
-	if again, bad := encodeAuditData(*a.data); err != nil || bad != nil || again != text {
-		*a.data = core.EventData{changedData: text}
-	}
+	*a.data = core.DecodeAuditData(text)
 	return nil
 }
