@@ -238,7 +238,9 @@ func oneOfManyTakesAKey(f factWorld) {
 
 func keyOfADeletedFactIsFree(f factWorld) {
 	b := f.add("home")
+	version := f.lastVersion()
 	f.must(core.FactStep{User: f.user, Deleted: []core.FactDelete{{ID: b.ID, IfVersion: 1}}, At: f.Now()})
+	f.equal("the change", f.mustChanges(f.tenant, f.user, version), []core.Change{{Version: version + 1, Kind: core.ChangeFact, Blob: b.ID}})
 	f.equal("what is used", f.mustUsage(f.tenant), core.Usage{Users: 1})
 	b = f.add("home")
 	next := f.makeFact()
