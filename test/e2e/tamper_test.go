@@ -163,7 +163,7 @@ func TestTamperingOnTheEmbeddedStoreIsFound(t *testing.T) {
 	path := filepath.Join(dir, "raven.db")
 	exec := func(t *testing.T, statement string) {
 		t.Helper()
-		db, err := sql.Open("sqlite", path)
+		db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)") // the server may be writing
 		if err != nil {
 			t.Fatal(err)
 		}
