@@ -22,6 +22,7 @@ type (
 	FactID         string // fact_…
 	EventID        string // evt_…
 	DeliveryID     string // dlv_…
+	DerivedID      string // der_…
 )
 
 // DeploymentTenant stands in a tenant's place where the deployment itself owns
@@ -45,6 +46,7 @@ func (id BlobID) Valid() bool         { return validID(string(id), "blob_") }
 func (id FactID) Valid() bool         { return validID(string(id), "fact_") }
 func (id EventID) Valid() bool        { return validID(string(id), "evt_") }
 func (id DeliveryID) Valid() bool     { return validID(string(id), "dlv_") }
+func (id DerivedID) Valid() bool      { return validID(string(id), "der_") }
 
 func validID(s, prefix string) bool {
 	body, ok := strings.CutPrefix(s, prefix)
@@ -86,6 +88,7 @@ func (g *IDs) Blob() BlobID                 { return BlobID("blob_" + g.next()) 
 func (g *IDs) Fact() FactID                 { return FactID("fact_" + g.next()) }
 func (g *IDs) Event() EventID               { return EventID("evt_" + g.next()) }
 func (g *IDs) Delivery() DeliveryID         { return DeliveryID("dlv_" + g.next()) }
+func (g *IDs) Derived() DerivedID           { return DerivedID("der_" + g.next()) }
 
 // Operation makes an id for one logical operation (see Op).
 func (g *IDs) Operation() string { return "op_" + g.next() }

@@ -80,6 +80,7 @@ const (
 	KindBlob         Kind = "blob"
 	KindReplay       Kind = "replay" // an answer kept for an Idempotency-Key
 	KindDataKey      Kind = "datakey"
+	KindDerived      Kind = "derived"
 )
 
 // Encryption is the state of a tenant's encryption.
