@@ -28,3 +28,11 @@ type DerivedRecord struct {
 	Sealed       []byte // at most MaxDerivedBytes
 	Position     int64  // the store's order of arrival within the user and kind; set by the store
 }
+
+// DerivedPlace is where a derived record belongs.
+func DerivedPlace(tenant TenantID, d DerivedRecord) Place {
+	return Place{
+		Tenant: tenant, User: d.User, Kind: KindDerived,
+		Record: string(d.Kind) + "/" + string(d.Conversation) + "/" + string(d.ID), Version: d.Version,
+	}
+}
