@@ -216,8 +216,8 @@ func closingBeatsAppendsOrNot(w *World) {
 func cancelledAppendIsWholeOrNot(w *World) {
 	s := w.freshConversation(w.stage())
 	const callers = 48
-	sums := make([]string, callers) // of what each handed in
-	acked := make([]bool, callers)
+	sums := make([]string, callers+1) // of what each handed in
+	acked := make([]bool, callers+1)
 	w.allOK(together(callers, func(i int) error {
 		a := w.MakeAppend(s.user, s.conversation, 2)
 		sums[i] = dump([]any{a.Entries[0].ID, a.Entries[0].Sealed, a.Entries[1].ID, a.Entries[1].Sealed})
@@ -234,6 +234,13 @@ func cancelledAppendIsWholeOrNot(w *World) {
 		}
 		return nil
 	}))
+	// A step whose caller went away may still run; it is done before one that
+	// is asked for now.
+	last := w.MakeAppend(s.user, s.conversation, 2)
+	sums[callers] = dump([]any{last.Entries[0].ID, last.Entries[0].Sealed, last.Entries[1].ID, last.Entries[1].Sealed})
+	acked[callers] = true
+	_, err := w.Append(w.Ctx, s.tenant, w.Op(), last)
+	w.ok(err)
 	found := map[string]bool{}
 	got := w.mustBuffered(s)
 	if len(got)%2 != 0 {
