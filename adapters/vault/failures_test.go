@@ -182,7 +182,19 @@ func TestCallersDeadlineIsItsOwn(t *testing.T) {
 	}
 	proxy.Delay(0)
 	proxy.Cut()
-	wantCode(t, "after callers who gave up", k, tenant, wrapped, "")
+	// A connection that was cut may be used once more; the clock stands still,
+	// so a breaker that opened would stay open.
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		_, err := k.Unwrap(t.Context(), tenant, 1, wrapped)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after callers who gave up: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func TestAnswersThatAreNoVaultsAreNotTaken(t *testing.T) {
