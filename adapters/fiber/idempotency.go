@@ -193,7 +193,7 @@ func keep(rt *route, r *request, a answer, failed error) ([]byte, error) {
 		body = a.kept
 	}
 	if body != nil && !rt.reads {
-		encoded, err := json.Marshal(body)
+		encoded, err := json.Marshal(body, json.Deterministic(true))
 		if err != nil {
 			return nil, err
 		}

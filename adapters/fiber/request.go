@@ -161,7 +161,7 @@ func (s *Server) reply(r *request, a answer) error {
 	case a.raw != nil:
 		r.x.body(a.mime, a.raw)
 	case a.body != nil:
-		body, err := json.Marshal(a.body)
+		body, err := json.Marshal(a.body, json.Deterministic(true))
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func sendLines(ctx context.Context, to io.Writer, write func(ctx context.Context
 	}()
 	out := bufio.NewWriterSize(to, streamBuffer)
 	err = write(ctx, func(line any) error {
-		text, err := json.Marshal(line)
+		text, err := json.Marshal(line, json.Deterministic(true))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,133 @@
+package main
+
+const (
+	sqliteSuite = "./adapters/sqlite"
+	redisSuite  = "./adapters/redis"
+)
+
+// breaches are the promises that matter, each broken in the way that a hurried
+// change would.
+var breaches = []breach{
+	// Sealing.
+	{"skip the commitment check", "core/envelope.go",
+		`if err != nil || subtle.ConstantTimeCompare(commitment, header[envelopeCommit:]) != 1 {`,
+		`if err != nil || subtle.ConstantTimeCompare(commitment, commitment) != 1 {`, "./core", "Envelope|Sealed|Commit"},
+	{"leave the tenant out of the associated data", "core/envelope.go",
+		`string(p.Tenant), string(p.User), string(p.Kind), p.Record,`,
+		`string(p.User), string(p.Kind), p.Record,`, "./core", "."},
+	{"leave the user out of the associated data", "core/envelope.go",
+		`string(p.Tenant), string(p.User), string(p.Kind), p.Record,`,
+		`string(p.Tenant), string(p.Kind), p.Record,`, "./core", "."},
+	{"leave the kind out of the associated data", "core/envelope.go",
+		`string(p.Tenant), string(p.User), string(p.Kind), p.Record,`,
+		`string(p.Tenant), string(p.User), p.Record,`, "./core", "."},
+	{"leave the record out of the associated data", "core/envelope.go",
+		`string(p.Tenant), string(p.User), string(p.Kind), p.Record,`,
+		`string(p.Tenant), string(p.User), string(p.Kind),`, "./core", "."},
+	{"leave the version out of the associated data", "core/envelope.go",
+		`return binary.BigEndian.AppendUint64(out, uint64(p.Version)) //nolint:gosec // a bit pattern`,
+		`return binary.BigEndian.AppendUint64(out, 0)`, "./core", "."},
+	{"leave the deployment out of the associated data", "core/envelope.go",
+		`envelopeAAD, envelopeSuite, deployment,`, `envelopeAAD, envelopeSuite,`, "./core", "."},
+	{"leave the header out of the associated data", "core/envelope.go",
+		`	out = append(out, header...)
+	for _, part`, `	for _, part`, "./core", "."},
+	{"join the parts of a place without their lengths", "core/envelope.go",
+		`		out = binary.BigEndian.AppendUint32(out, uint32(len(part))) //nolint:gosec // ids are short
+`, ``, "./core", "."},
+	{"seal everything with the same salt", "core/envelope.go",
+		`if _, err := io.ReadFull(random, out[envelopeSalt:envelopeCommit]); err != nil {`,
+		`if _, err := io.ReadFull(random, make([]byte, 32)); err != nil {`, "./core", "."},
+	{"take the envelope of a suite that is not known", "core/envelope.go",
+		`sealed[len(envelopeMagic)] != SuiteHKDFAESGCM {`, `sealed[len(envelopeMagic)] == 0xff {`, "./core", "."},
+
+	// Keys and scopes.
+	{"take an expired key", "core/keys/service.go", `if !key.Live(now) {`, `if key.RevokedAt != nil {`, "./test/e2e", "TestEveryRouteAsks"},
+	{"take a revoked key", "core/keys/service.go", `if !key.Live(now) {`, `if key.ExpiresAt != nil && !key.ExpiresAt.After(now) {`, "./test/e2e", "TestEveryRouteAsks"},
+	{"let a suspended tenant in", "core/keys/service.go", `if tenant.SuspendedAt != nil {`, `if tenant.SuspendedAt != nil && false {`, "./test/services ./core/keys ./adapters/fiber", "Suspend"},
+	{"grant more than the creator has", "core/keys/service.go",
+		`	if err := caller.Require(k.Scopes); err != nil {
+		return core.IssuedKey{}, err
+	}
+`, ``, "./test/services ./core/keys", "."},
+	{"rotate a key that holds more than the caller", "core/keys/service.go",
+		`	if err := caller.Require(old.Scopes); err != nil {
+		return core.IssuedKey{}, err
+	}
+`, ``, "./test/services ./core/keys", "."},
+	{"look no further than the checksum's length", "core/keys/token.go",
+		`token[tokenLen-checksumLen:] == checksum(token[:tokenLen-checksumLen])`,
+		`len(token[tokenLen-checksumLen:]) == checksumLen`, "./core/keys ./test/services", "."},
+	{"favour the first characters of base62", "core/keys/token.go", `if b < unbiased && len(out) < n {`, `if b >= 0 && len(out) < n {`, "./core/keys ./test/services", "."},
+	{"keep look-ups for a minute", "core/keys/cache.go", `cacheLife = 500 * time.Millisecond`, `cacheLife = 60 * time.Second`, "./test/e2e", "Revoked"},
+	{"keep a look-up that began before a revocation", "core/keys/cache.go",
+		`	if c.changes != changes {
+		return
+	}
+`, ``, "./core/keys ./test/services", "."},
+	{"forget to ask for a route's scopes", "adapters/fiber/auth.go", `return r.caller.Require(rt.scopes)`, `return nil`, "./adapters/fiber", "Scope"},
+	{"let anybody register with any token", "adapters/fiber/auth.go",
+		`if err != nil || subtle.ConstantTimeCompare(given[:], s.token[:]) != 1 {`, `if err != nil || subtle.ConstantTimeCompare(given[:], given[:]) != 1 {`, "./adapters/fiber", "Regist"},
+	{"believe X-Forwarded-For of anybody", "adapters/fiber/auth.go",
+		`i >= 0 && s.trusted(addr); i--`, `i >= 0; i--`, "./adapters/fiber", "."},
+
+	// Cursors.
+	{"leave the tenant out of a cursor", "core/cursor.go", `"raven/cursor/v1", string(tenant), list}`, `"raven/cursor/v1", list}`, "./core", "Cursor"},
+	{"leave the list out of a cursor", "core/cursor.go", `"raven/cursor/v1", string(tenant), list}`, `"raven/cursor/v1", string(tenant)}`, "./core", "Cursor"},
+	{"take a cursor without its MAC", "core/cursor.go", `|| !hmac.Equal(raw[8:], c.mac(tenant, list, raw[:8]))`, ``, "./core", "Cursor"},
+
+	// Quotas and limits.
+	{"let one user more than the quota in", "adapters/sqlite/users.go", `if use.Used >= use.Limit {`, `if use.Used > use.Limit {`, sqliteSuite, "TestContract/Users"},
+	{"forget to count a user", "adapters/sqlite/users.go", `t.count(core.Usage{Users: 1})`, `t.count(core.Usage{})`, sqliteSuite, "TestContract/Users"},
+	{"let a tenant raise its own rate", "core/quotas/service.go", `if own == 0 || s.opt.PerTenant != 0 && s.opt.PerTenant < own {`, `if own == 0 {`, "./test/services ./adapters/fiber", "."},
+	{"limit each address of a client's IPv6 network by itself", "core/quotas/service.go", `addr.Prefix(64)`, `addr.Prefix(128)`, "./test/services ./adapters/fiber", "."},
+
+	// Buffers and blobs.
+	{"seal a head that has moved", "adapters/sqlite/buffer.go",
+		`		if e.id != f.Head[i] {
+			return versionConflict()
+		}
+`, ``, sqliteSuite, "TestContract/Buffer"},
+	{"forget to trim the buffer", "adapters/sqlite/buffer.go",
+		`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, `DELETE FROM buffer WHERE conversation = ? AND number < ?`, sqliteSuite, "TestContract/Buffer"},
+	{"append to a closed conversation", "adapters/sqlite/buffer.go", `if p.closed {`, `if false {`, sqliteSuite, "TestContract/Buffer"},
+	{"number from where the buffer ends", "adapters/sqlite/buffer.go",
+		`next_number = next_number + ?1, appended_at`, `next_number = buffered + ?1 + 1, appended_at`, sqliteSuite, "TestContract/Buffer"},
+	{"forget a change of memory", "adapters/sqlite/buffer.go",
+		`Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next + n - 1,`,
+		`Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next,`, sqliteSuite, "TestContract"},
+	{"seal one interaction less than the batch", "core/memory/flush.go", `entries[start:min(start+size, len(entries))]`, `entries[start:min(start+max(size-1, 1), len(entries))]`, "./test/services", "."},
+
+	// Redis's scripts.
+	{"run an operation a second time (Redis)", "adapters/redis/scripts/step.lua", `local kept = UNTIL ~= '' and redis.call('GET', OP)`, `local kept = false`, redisSuite, "TestContract/.*Operations"},
+	{"let an outbox grow past its bound (Redis)", "adapters/redis/scripts/step.lua", `return events > 0 and redis.call('XLEN', EVENTS) + events > MAX_OUTBOX`, `return false`, redisSuite, "TestContract/.*/Recorder|TestContract/.*/Outbox"},
+	{"append to a closed conversation (Redis)", "adapters/redis/scripts/memory/append.lua", `if c.closed then return {'closed'} end`, ``, redisSuite, "TestContract/.*/Buffer"},
+	{"seal a head that has moved (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `if entry[2][ID] ~= ARGV[10 + i] then return {'conflict'} end`, ``, redisSuite, "TestContract/.*/Buffer"},
+	{"forget to trim the buffer (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `int(tonumber(number) + 1)`, `int(tonumber(number))`, redisSuite, "TestContract/.*/Buffer"},
+	{"forget to count what was taken in (Redis)", "adapters/redis/scripts/memory/append.lua", `'interactions', int(of_tenant + n)`, `'interactions', int(of_tenant)`, redisSuite, "TestContract/.*/Buffer"},
+	{"take a claim that still runs (Redis)", "adapters/redis/scripts/plain/begin.lua", `elseif not released and now <= tonumber(r[3]) then`, `elseif false then`, redisSuite, "TestContract/.*/Idempotency"},
+
+	// Idempotency.
+	{"replay an answer to another body", "adapters/sqlite/idempotency.go", `		case !there.same(c):
+			return core.IdempotencyState{Outcome: core.IdempotencyMismatch, OpID: there.operation}, nil
+`, ``, sqliteSuite, "TestContract/Idempotency"},
+	{"run a request while the first one runs", "adapters/sqlite/idempotency.go", `case bytes.Equal(there.process, s.process) && !c.Now.After(there.leaseUntil):`, `case false:`, sqliteSuite, "TestContract/Idempotency"},
+
+	// Audit.
+	{"leave the tenant out of an event's canonical form", "core/audit/canonical.go", `	out = appendText(out, string(e.Tenant))
+`, ``, "./core/audit", "."},
+	{"leave the actor out of an event's canonical form", "core/audit/canonical.go", `	out = appendText(out, string(e.Actor.Key))
+`, ``, "./core/audit", "."},
+	{"hash leaves and nodes alike", "core/audit/tree.go", `h.Write([]byte{0})`, `h.Write([]byte{1})`, "./core/audit", "."},
+	{"chain a leaf without what is before it", "core/audit/tree.go", `slices.Concat([]byte(chainForm), before[:], leaf[:])`, `slices.Concat([]byte(chainForm), leaf[:])`, "./core/audit", "."},
+
+	// Webhooks and outbound requests.
+	{"sign with a secret whose time is over", "core/webhooks/sign.go", `if s.Until.IsZero() || s.Until.After(now) {`, `if true {`, "./core/webhooks ./test/services", "."},
+	{"sign without the time", "core/webhooks/sign.go", `string(id)+"."+at+"."`, `string(id)+"."`, "./core/webhooks ./test/services", "."},
+	{"send on after a 410", "core/webhooks/sign.go", `case w.Disabled:`, `case false:`, "./core/webhooks ./test/services", "."},
+	{"follow redirects", "adapters/outbound/client.go", `CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },`, ``, "./adapters/outbound", "."},
+	{"send a user's name and password along", "adapters/outbound/client.go", `	case req.URL.User != nil:
+		return nil, errors.New("outbound: the URL holds a user name")
+`, ``, "./adapters/outbound", "."},
+	{"read a receiver's answer without end", "adapters/outbound/client.go", `io.LimitReader(resp.Body, maxBodyBytes)`, `resp.Body`, "./adapters/outbound", "."},
+}
