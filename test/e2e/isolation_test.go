@@ -14,7 +14,7 @@ import (
 // belongings are a tenant's ids, by the names of path parameters.
 type belongings map[string]string
 
-// settle makes a user with a conversation, a blob and something buffered, all
+// settleIn makes a user with a conversation, a blob and something buffered, all
 // under the same references for every tenant.
 func settleIn(t *testing.T, c *client, secret string) belongings {
 	t.Helper()
@@ -23,17 +23,23 @@ func settleIn(t *testing.T, c *client, secret string) belongings {
 	conversation := c.must(t, http.StatusCreated, "POST", path+"/conversations", object{"external_ref": "shared", "title": secret})
 	memory := path + "/conversations/" + conversation.text("id") + "/memory"
 	done := c.must(t, http.StatusCreated, "POST", memory, object{"interactions": []object{interaction(secret), interaction(secret), interaction(secret)}})
-	blobs, _ := done.body["flushed_blob_ids"].([]any)
-	ids, _ := done.body["interaction_ids"].([]any)
 	fact := c.must(t, http.StatusCreated, "POST", path+"/facts", object{"text": secret})
 	keys := c.must(t, http.StatusOK, "GET", "/api/v1/tenant/keys", nil).list("data")
-	blob, _ := blobs[0].(string)
-	first, _ := ids[0].(string)
 	key, _ := keys[0]["id"].(string)
 	return belongings{
-		"user_id": user.text("id"), "conversation_id": conversation.text("id"), "blob_id": blob,
-		"interaction_id": first, "key_id": key, "fact_id": fact.text("id"), "external_ref": "shared",
+		"user_id": user.text("id"), "conversation_id": conversation.text("id"), "blob_id": done.first("flushed_blob_ids"),
+		"interaction_id": done.first("interaction_ids"), "key_id": key, "fact_id": fact.text("id"), "external_ref": "shared",
 	}
+}
+
+// first is the first text of a list; "" for none.
+func (a answer) first(name string) string {
+	list, _ := a.body[name].([]any)
+	if len(list) == 0 {
+		return ""
+	}
+	text, _ := list[0].(string)
+	return text
 }
 
 // nobodys are ids that never existed.
