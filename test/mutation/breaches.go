@@ -79,15 +79,14 @@ var breaches = []breach{
 	// Quotas and limits.
 	{"let one user more than the quota in", "adapters/sqlite/users.go", `if use.Used >= use.Limit {`, `if use.Used > use.Limit {`, sqliteSuite, "TestContract/Users"},
 	{"forget to count a user", "adapters/sqlite/users.go", `t.count(core.Usage{Users: 1})`, `t.count(core.Usage{})`, sqliteSuite, "TestContract/Users"},
-	{"let a tenant raise its own rate", "core/quotas/service.go", `if own == 0 || s.opt.PerTenant != 0 && s.opt.PerTenant < own {`, `if own == 0 {`, "./test/services ./adapters/fiber", "."},
-	{"limit each address of a client's IPv6 network by itself", "core/quotas/service.go", `addr.Prefix(64)`, `addr.Prefix(128)`, "./test/services ./adapters/fiber", "."},
+	{"let a tenant raise its own rate", "core/quotas/service.go", `if own == 0 || s.opt.PerTenant != 0 && s.opt.PerTenant < own {`, `if own == 0 {`, "./core/quotas", "."},
+	{"limit each address of a client's IPv6 network by itself", "core/quotas/service.go", `addr.Prefix(64)`, `addr.Prefix(128)`, "./core/quotas", "."},
 
 	// Buffers and blobs.
 	{"seal a head that has moved", "adapters/sqlite/buffer.go",
 		`		if e.id != f.Head[i] {
-			return versionConflict()
-		}
-`, ``, sqliteSuite, "TestContract/Buffer"},
+`, `		if e.id != f.Head[i] && false {
+`, sqliteSuite, "TestContract/Buffer"},
 	{"forget to trim the buffer", "adapters/sqlite/buffer.go",
 		`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, `DELETE FROM buffer WHERE conversation = ? AND number < ?`, sqliteSuite, "TestContract/Buffer"},
 	{"append to a closed conversation", "adapters/sqlite/buffer.go", `if p.closed {`, `if false {`, sqliteSuite, "TestContract/Buffer"},
@@ -99,13 +98,13 @@ var breaches = []breach{
 	{"seal one interaction less than the batch", "core/memory/flush.go", `entries[start:min(start+size, len(entries))]`, `entries[start:min(start+max(size-1, 1), len(entries))]`, "./test/services", "."},
 
 	// Redis's scripts.
-	{"run an operation a second time (Redis)", "adapters/redis/scripts/step.lua", `local kept = UNTIL ~= '' and redis.call('GET', OP)`, `local kept = false`, redisSuite, "TestContract/.*Operations"},
-	{"let an outbox grow past its bound (Redis)", "adapters/redis/scripts/step.lua", `return events > 0 and redis.call('XLEN', EVENTS) + events > MAX_OUTBOX`, `return false`, redisSuite, "TestContract/.*/Recorder|TestContract/.*/Outbox"},
-	{"append to a closed conversation (Redis)", "adapters/redis/scripts/memory/append.lua", `if c.closed then return {'closed'} end`, ``, redisSuite, "TestContract/.*/Buffer"},
-	{"seal a head that has moved (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `if entry[2][ID] ~= ARGV[10 + i] then return {'conflict'} end`, ``, redisSuite, "TestContract/.*/Buffer"},
-	{"forget to trim the buffer (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `int(tonumber(number) + 1)`, `int(tonumber(number))`, redisSuite, "TestContract/.*/Buffer"},
-	{"forget to count what was taken in (Redis)", "adapters/redis/scripts/memory/append.lua", `'interactions', int(of_tenant + n)`, `'interactions', int(of_tenant)`, redisSuite, "TestContract/.*/Buffer"},
-	{"take a claim that still runs (Redis)", "adapters/redis/scripts/plain/begin.lua", `elseif not released and now <= tonumber(r[3]) then`, `elseif false then`, redisSuite, "TestContract/.*/Idempotency"},
+	{"run an operation a second time (Redis)", "adapters/redis/scripts/step.lua", `local kept = UNTIL ~= '' and redis.call('GET', OP)`, `local kept = false`, redisSuite, "TestContract$/.*Operation"},
+	{"let an outbox grow past its bound (Redis)", "adapters/redis/scripts/step.lua", `return events > 0 and redis.call('XLEN', EVENTS) + events > MAX_OUTBOX`, `return false`, redisSuite, "TestContract$/Recorder"},
+	{"append to a closed conversation (Redis)", "adapters/redis/scripts/memory/append.lua", `if c.closed then return {'closed'} end`, ``, redisSuite, "TestContract$/Buffer"},
+	{"seal a head that has moved (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `if entry[2][ID] ~= ARGV[10 + i] then return {'conflict'} end`, ``, redisSuite, "TestContract$/Buffer"},
+	{"forget to trim the buffer (Redis)", "adapters/redis/scripts/memory/commit_flush.lua", `int(tonumber(number) + 1)`, `int(tonumber(number))`, redisSuite, "TestContract$/Buffer"},
+	{"forget to count what was taken in (Redis)", "adapters/redis/scripts/memory/append.lua", `'interactions', int(of_tenant + n)`, `'interactions', int(of_tenant)`, redisSuite, "TestContract$/Buffer"},
+	{"take a claim that still runs (Redis)", "adapters/redis/scripts/plain/begin.lua", `elseif not released and now <= tonumber(r[3]) then`, `elseif false then`, redisSuite, "TestContract$/Idempotency"},
 
 	// Idempotency.
 	{"replay an answer to another body", "adapters/sqlite/idempotency.go", `		case !there.same(c):
@@ -127,7 +126,7 @@ var breaches = []breach{
 	{"send on after a 410", "core/webhooks/sign.go", `case w.Disabled:`, `case false:`, "./core/webhooks ./test/services", "."},
 	{"follow redirects", "adapters/outbound/client.go", `CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },`, ``, "./adapters/outbound", "."},
 	{"send a user's name and password along", "adapters/outbound/client.go", `	case req.URL.User != nil:
-		return nil, errors.New("outbound: the URL holds a user name")
-`, ``, "./adapters/outbound", "."},
+`, `	case req.URL.User != nil && false:
+`, "./adapters/outbound", "."},
 	{"read a receiver's answer without end", "adapters/outbound/client.go", `io.LimitReader(resp.Body, maxBodyBytes)`, `resp.Body`, "./adapters/outbound", "."},
 }
