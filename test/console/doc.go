@@ -1,0 +1,3 @@
+// Package console tests the web console as people meet it: in a real headless
+// Chromium, on the real binary.
+package console
