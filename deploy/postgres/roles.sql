@@ -12,5 +12,6 @@ END $$;
 
 GRANT SELECT, INSERT ON audit_events, audit_checkpoints TO raven_audit_writer;
 GRANT SELECT, INSERT, UPDATE ON audit_heads TO raven_audit_writer; -- forward only, by a trigger
-GRANT SELECT ON audit_schema, audit_dropped TO raven_audit_writer;
+GRANT SELECT, INSERT ON audit_drops TO raven_audit_writer; -- what it adds is no proof: the note is signed
+GRANT SELECT ON audit_schema TO raven_audit_writer;
 GRANT EXECUTE ON FUNCTION raven_audit_partition(date) TO raven_audit_writer;

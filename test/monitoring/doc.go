@@ -1,0 +1,3 @@
+// Package monitoring holds what deploy/ gives to Prometheus and Grafana against
+// a running server.
+package monitoring
