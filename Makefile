@@ -6,6 +6,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 TESTFLAGS ?=
 FUZZTIME  ?= 30s
 LOCOMO    ?=
+LOADFLAGS ?=
 VULNDB    ?=
 
 GOLANGCI    := bin/tools/golangci-lint-v2.15.0
@@ -53,17 +54,18 @@ vuln: $(GOVULNCHECK) ## Look for known vulnerabilities in what is shipped. VULND
 	$(GOVULNCHECK) $(if $(VULNDB),-db $(VULNDB)) ./app/...
 
 .PHONY: recall
-recall: ## Measure recall through the HTTP API. LOCOMO=path of a locomo file
+recall: ## Measure recall through the HTTP API, and what each signal brings. LOCOMO=path of a locomo file
 	@test -n '$(LOCOMO)' || { echo 'usage: make recall LOCOMO=path/to/locomo.json' >&2; exit 2; }
 	$(GO) run ./test/recall -data '$(LOCOMO)'
+	$(GO) run ./test/recall -data '$(LOCOMO)' -report test/recall/SIGNALS.md
 
 .PHONY: bench
 bench: ## Run all benchmarks. TESTFLAGS=…
 	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
 .PHONY: load
-load: ## Measure requests a second and latencies of a server under load.
-	$(GO) run ./test/load
+load: ## Measure requests a second and latencies, beside bare floors. LOADFLAGS=-redis=URL…
+	$(GO) run ./test/load -tenants 1,1000 $(LOADFLAGS)
 
 # Each fuzz target has to be run on its own.
 .PHONY: fuzz

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/raven-memory/raven/adapters/metrics"
 	"github.com/raven-memory/raven/config"
 )
 
@@ -52,32 +51,4 @@ func (a *App) adminHandler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
-}
-
-// newMetrics makes the metrics, with what the services tell of themselves.
-func (a *App) newMetrics() *metrics.Metrics {
-	m := metrics.New(Version)
-	m.Gauge("raven_recall_index_bytes", "Memory of the search indexes, by estimate.", nil,
-		func() float64 { return float64(a.recall.Stats().Bytes) })
-	m.Gauge("raven_recall_index_users", "Users whose search index is in memory.", nil,
-		func() float64 { return float64(a.recall.Stats().Users) })
-	m.Gauge("raven_facts_waiting", "Ingests whose facts are still to be looked for.", nil,
-		func() float64 { return float64(len(a.learner.queue)) })
-	if a.audit.relay == nil {
-		return m
-	}
-	for name := range a.audit.relay.State() {
-		sink := map[string]string{"sink": name}
-		m.Gauge("raven_outbox_lag_events", "Events that a sink does not have yet.", sink,
-			func() float64 { return float64(a.audit.relay.State()[name].Events) })
-		m.Gauge("raven_outbox_lag_seconds", "Age of the oldest event that a sink does not have yet.", sink,
-			func() float64 {
-				since := a.audit.relay.State()[name].Since
-				if since.IsZero() {
-					return 0
-				}
-				return a.clock.Now().Sub(since).Seconds()
-			})
-	}
-	return m
 }

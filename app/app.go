@@ -15,8 +15,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/raven-memory/raven/adapters/memlimit"
-	"github.com/raven-memory/raven/adapters/metrics"
+	"github.com/raven-memory/raven/adapters/observe"
 	"github.com/raven-memory/raven/adapters/snowball"
+	"github.com/raven-memory/raven/adapters/thesaurus"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/facts"
@@ -41,20 +42,22 @@ type App struct {
 	clock clock
 	ids   *core.IDs
 
-	store    store
-	limiter  ports.Limiter
-	sealing  *sealing.Service
-	keys     *keys.Service
-	quotas   *quotas.Service
-	memory   *memory.Service
-	facts    *facts.Service
-	learner  *learner
-	recall   *recall.Service
-	tenancy  *tenancy.Service
-	cursors  *core.Cursors
-	audit    auditing
-	metrics  *metrics.Metrics
-	webhooks *webhooks.Service
+	store     store
+	limiter   ports.Limiter
+	sealing   *sealing.Service
+	keys      *keys.Service
+	quotas    *quotas.Service
+	memory    *memory.Service
+	facts     *facts.Service
+	learner   *learner
+	models    models
+	embedding *embedding
+	recall    *recall.Service
+	tenancy   *tenancy.Service
+	cursors   *core.Cursors
+	audit     auditing
+	webhooks  *webhooks.Service
+	observing
 
 	notified  atomic.Pointer[relay.Service] // set once it takes notices
 	holders   keyHolders
@@ -67,18 +70,43 @@ type App struct {
 // New opens the store and the keyring and wires the services. Whoever gets an
 // App must Close it.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
+	a, err := open(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	a.startWorkers()
+	return a, nil
+}
+
+// open is New without what works in the background.
+func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{cfg: cfg, log: log, purge: make(chan struct{}, 1), reencrypt: make(chan struct{}, 1)}
 	a.ids = core.NewIDs(a.clock.Now, rand.Reader)
-	var err error
-	if a.store, a.limiter, err = openToldStore(ctx, cfg, a.notify); err != nil {
+	if err := a.openObserving(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx); err != nil {
+		a.closeObserving(ctx)
 		return nil, err
 	}
 	if err := a.wire(ctx); err != nil {
 		return nil, errors.Join(err, a.abandon())
 	}
-	a.metrics = a.newMetrics()
-	a.startWorkers()
+	a.addFigures()
+	a.workers = newWorkers(a.log, a.hooks)
 	return a, nil
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	s, limiter, err := openToldStore(ctx, a.cfg, a.notify, a.metrics.Committed)
+	if err != nil {
+		return err
+	}
+	if err := checkWhole(ctx, s); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	a.store, a.limiter = observe.NewStore(s, a.hooks...), observe.NewLimiter(limiter, a.hooks...)
+	return nil
 }
 
 func (a *App) wire(ctx context.Context) error {
@@ -95,15 +123,21 @@ func (a *App) wire(ctx context.Context) error {
 		Unauthenticated: a.cfg.Limits.UnauthenticatedPerMinute,
 	})
 	a.keys = keys.New(a.store, a.sealing, a.clock, rand.Reader, a.ids, a.cursors)
+	a.openModels()
+	a.embedding = newEmbedding(a)
 	a.facts = facts.New(facts.Deps{
 		Store: a.store, Seal: a.sealing, Extract: a.extractor(), Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
 	})
-	a.recall = recall.New(a.store, a.store, a.sealing, snowball.New(), a.clock, recall.Options{MaxBytes: a.cfg.Recall.MaxBytes, Facts: a.facts})
+	a.recall = recall.New(a.store, a.store, a.sealing, snowball.New(), a.clock, recall.Options{
+		MaxBytes: a.cfg.Recall.MaxBytes, Facts: a.facts, Thesaurus: thesaurus.New(),
+		Segments: &recall.Segments{Derived: a.store, Sealer: a.sealing, IDs: a.ids, Report: a.report},
+		Vectors:  a.vectors(), Reranking: a.reranking(),
+	})
 	held := memories{keys: a.keys, sealing: a.sealing, recall: a.recall, purge: a.purge}
 	a.facts.Index = held
 	a.learner = newLearner(a)
 	a.memory = memory.New(memory.Deps{
-		Store: a.store, Tenants: a.store, Seal: a.sealing, Facts: a.facts, Index: held, Heard: a.learner.hear,
+		Store: a.store, Tenants: a.store, Seal: a.sealing, Facts: a.facts, Index: held, Heard: a.takenIn,
 		Clock: a.clock, IDs: a.ids, Cursors: a.cursors, Report: a.report,
 	})
 	a.tenancy = tenancy.New(tenancy.Deps{
@@ -145,8 +179,8 @@ func plainRefs(cfg config.Config) bool {
 func foldEmail(s string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(s))) }
 
 // report is told of failures that no caller hears of.
-func (a *App) report(_ context.Context, doing string, err error) {
-	a.log.Error("work after an answer failed", "doing", doing, "error", err.Error())
+func (a *App) report(ctx context.Context, doing string, err error) {
+	a.log.ErrorContext(ctx, "work after an answer failed", "doing", doing, "error", err.Error())
 }
 
 // abandon undoes a start that failed.
@@ -157,6 +191,7 @@ func (a *App) abandon() error {
 	if a.audit.close != nil {
 		_ = a.audit.close() // the start's failure says more
 	}
+	a.closeObserving(context.Background())
 	return a.store.Close()
 }
 
@@ -164,7 +199,9 @@ func (a *App) abandon() error {
 func (a *App) Close() error {
 	a.workers.close()
 	defer a.holders.close()
+	defer a.models.close()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.HTTP.ShutdownTimeout)
 	defer cancel()
+	defer a.closeObserving(ctx)
 	return errors.Join(a.closeAudit(ctx), a.keys.FlushUses(ctx), a.store.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
+	"github.com/raven-memory/raven/adapters/observe"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/audit"
@@ -52,6 +53,9 @@ func (a *App) openAudit(ctx context.Context, sinks ...relay.Lane) error {
 	log, err := openAuditLog(ctx, a.cfg, a.store)
 	if err != nil {
 		return err
+	}
+	if log.earlier != nil { // the store's is observed already
+		log.AuditLog = observe.NewAuditLog(log.AuditLog, a.hooks...)
 	}
 	a.audit = auditing{checks: log.checks, close: log.close}
 	signer, err := a.signer(ctx)

@@ -61,6 +61,14 @@ func (p *partLog) AuditEntries(_ context.Context, _ core.TenantID, after int64, 
 	return entries, nil
 }
 
+// AuditDropped gives what stands for entries that no part has.
+func (p *partLog) AuditDropped(context.Context, core.TenantID) (core.AuditDrop, error) {
+	if p.part.Dropped == nil {
+		return core.AuditDrop{}, nil
+	}
+	return *p.part.Dropped, nil
+}
+
 // LastCheckpoint gives that of the part.
 func (p *partLog) LastCheckpoint(context.Context, core.TenantID) (core.Checkpoint, error) {
 	if p.part.Checkpoint == nil {
@@ -83,6 +91,12 @@ func (h headsOnly) AuditHead(_ context.Context, id core.TenantID) (core.AuditHea
 // AppendAudit notes the head.
 func (h headsOnly) AppendAudit(_ context.Context, id core.TenantID, _ []core.AuditEntry, head core.AuditHead) error {
 	h.heads[id] = head
+	return nil
+}
+
+// BeginAudit notes the head.
+func (h headsOnly) BeginAudit(_ context.Context, id core.TenantID, d core.AuditDrop) error {
+	h.heads[id] = d.Head
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 type auditLog struct {
 	ports.AuditLog
 	earlier ports.AuditLog    // the store's, where the log is elsewhere now
+	monthly monthlyLog        // nil where nothing is dropped by month
 	checks  []fiberhttp.Check // what it depends on besides the store
 	close   func() error
 }
@@ -29,7 +30,7 @@ func openAuditLog(ctx context.Context, cfg config.Config, s ports.AuditLog) (aud
 		return auditLog{}, fmt.Errorf("audit.postgres.url: %w", err)
 	}
 	return auditLog{
-		AuditLog: log, earlier: s, close: log.Close,
+		AuditLog: log, earlier: s, monthly: log, close: log.Close,
 		checks: []fiberhttp.Check{{Name: "postgres", Ping: log.Ping}},
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 // be running on it.
 type AuditReader struct {
 	ports.AuditLog
+	monthly monthlyLog
 	closers []func() error // the last is closed first
 	cfg     config.Config
 	store   store // nil while it is not needed
@@ -37,7 +38,7 @@ func OpenAuditReader(ctx context.Context, cfg config.Config) (*AuditReader, erro
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.AuditLog, r.closers = log, append(r.closers, log.close)
+	r.AuditLog, r.monthly, r.closers = log, log.monthly, append(r.closers, log.close)
 	return r, nil
 }
 
@@ -66,6 +67,27 @@ func openReadOnly(ctx context.Context, cfg config.Config) (store, error) {
 	return s, err
 }
 
+// Waiting counts a tenant's events that are on their way to the log. there is false
+// when nobody knows of such a tenant.
+func (r *AuditReader) Waiting(ctx context.Context, tenant core.TenantID) (events int64, there bool, err error) {
+	if err := r.openStore(ctx); err != nil {
+		return 0, false, err
+	}
+	positions, err := r.store.Positions(ctx, tenant)
+	if err != nil {
+		return 0, false, err
+	}
+	waiting, err := eventsAfter(ctx, r.store, tenant, positions[audit.LogSink])
+	if err != nil || len(waiting) > 0 {
+		return int64(len(waiting)), true, err
+	}
+	_, err = r.store.Tenant(ctx, tenant)
+	if core.Is(err, core.CodeNotFound) {
+		return 0, false, nil
+	}
+	return 0, err == nil, err
+}
+
 // Close closes what was opened.
 func (r *AuditReader) Close() error {
 	var errs []error
@@ -78,33 +100,37 @@ func (r *AuditReader) Close() error {
 // Key is the deployment's public key, made of its secret, which the wrapping
 // keys open.
 func (r *AuditReader) Key(ctx context.Context) (audit.PublicKey, error) {
-	if err := r.openStore(ctx); err != nil {
+	signer, err := r.signer(ctx)
+	if err != nil {
 		return audit.PublicKey{}, err
+	}
+	return signer.Key(), nil
+}
+
+func (r *AuditReader) signer(ctx context.Context) (*audit.Signer, error) {
+	if err := r.openStore(ctx); err != nil {
+		return nil, err
 	}
 	d, err := r.store.Deployment(ctx)
 	if err != nil {
-		return audit.PublicKey{}, err
+		return nil, err
 	}
 	holders, err := openKeyHolders(r.cfg, LoadKeyring, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return audit.PublicKey{}, err
+		return nil, err
 	}
 	defer holders.close()
 	service := sealing.New(sealing.Deps{
 		Providers: holders.Providers, Keys: unchanged{r.store}, Clock: clock{}, Random: rand.Reader,
 	}, sealing.Options{})
 	if err := service.Start(ctx, func() string { return d.ID }, holders.keyringChecks); err != nil {
-		return audit.PublicKey{}, err
+		return nil, err
 	}
 	secret, err := service.Secret(ctx, core.DeploymentTenant, auditSecret)
 	if err != nil {
-		return audit.PublicKey{}, err
+		return nil, err
 	}
-	signer, err := audit.NewSigner(d.ID, secret)
-	if err != nil {
-		return audit.PublicKey{}, err
-	}
-	return signer.Key(), nil
+	return audit.NewSigner(d.ID, secret)
 }
 
 type dataKeys = ports.DataKeys

@@ -209,7 +209,11 @@ func (b *backingUp) ownerlessLog(ctx context.Context, id core.TenantID, position
 
 // auditLog writes a log through a number, and with its last part what end says.
 func (b *backingUp) auditLog(ctx context.Context, id core.TenantID, last int64, end backup.Log) error {
-	check, sum := newAuditCopy(nil), int64(0)
+	check := newAuditCopy(nil)
+	sum, err := b.droppedOf(ctx, id, end.Positions, check)
+	if err != nil {
+		return err
+	}
 	for sum < last {
 		entries, err := b.log.AuditEntries(ctx, id, sum, int(min(auditPage, last-sum)))
 		if err != nil {
@@ -237,6 +241,19 @@ func (b *backingUp) auditLog(ctx context.Context, id core.TenantID, last int64, 
 		return fmt.Errorf("the audit log is shorter than was noted; see raven audit verify --tenant %s", id)
 	}
 	return b.to.Write(backup.Record{Log: &end})
+}
+
+// droppedOf writes what stands for entries that were dropped, and gives the last.
+func (b *backingUp) droppedOf(ctx context.Context, id core.TenantID, positions map[string]int64, check *auditCopy) (int64, error) {
+	d, err := b.log.AuditDropped(ctx, id)
+	if err != nil || d.Head.Seq == 0 {
+		return 0, err
+	}
+	part := backup.Log{Tenant: id, Dropped: &d, Positions: positions}
+	if err := check.add(ctx, part); err != nil {
+		return 0, err
+	}
+	return d.Head.Seq, b.to.Write(backup.Record{Log: &part})
 }
 
 // follows reports whether a log that ends with last and the events that are

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/facts"
 )
@@ -30,19 +29,12 @@ func (r rules) Extract(_ context.Context, list []core.Interaction) ([]core.FactC
 	return found, nil
 }
 
-// extractor is what finds facts, as it is configured; nil for nothing.
-func (a *App) extractor() facts.Extractor {
-	if a.cfg.Extractor.Provider == config.ExtractorRules {
-		return rules{}
-	}
-	return nil
-}
-
 // heard is what one ingest took in.
 type heard struct {
 	caller core.Caller
 	user   core.UserID
 	list   []core.Interaction
+	learnt bool // something of it was kept, perhaps
 }
 
 // learner finds facts in what was taken in, after the answer.
@@ -53,13 +45,19 @@ type learner struct {
 
 func newLearner(a *App) *learner { return &learner{App: a, queue: make(chan heard, heardQueue)} }
 
+// takenIn hands on what an ingest took in; it never waits.
+func (a *App) takenIn(caller core.Caller, user core.UserID, list []core.Interaction) {
+	a.learner.hear(caller, user, list)
+	a.embedding.hear(caller, user, list)
+}
+
 // hear takes in what there is to learn from; it never waits.
 func (l *learner) hear(caller core.Caller, user core.UserID, list []core.Interaction) {
 	if l.facts.Extract == nil {
 		return
 	}
 	select {
-	case l.queue <- heard{caller, user, list}:
+	case l.queue <- heard{caller: caller, user: user, list: list}:
 	default:
 		l.log.Warn("facts of an ingest were not looked for: too many are waiting", "tenant", string(caller.Tenant))
 	}
@@ -67,10 +65,12 @@ func (l *learner) hear(caller core.Caller, user core.UserID, list []core.Interac
 
 // work learns until ctx is done, and then what is still waiting.
 func (l *learner) work(ctx context.Context) {
+	longer, cancel := outlive(ctx, l.cfg.HTTP.ShutdownTimeout)
+	defer cancel()
 	for {
 		select {
 		case h := <-l.queue:
-			l.learn(context.WithoutCancel(ctx), h)
+			l.learn(longer, h)
 		case <-ctx.Done():
 			l.drain(context.WithoutCancel(ctx))
 			return
@@ -93,12 +93,16 @@ func (l *learner) drain(ctx context.Context) {
 
 // learn tries a few times. What can't be learnt then is reported and let go.
 func (l *learner) learn(ctx context.Context, h heard) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.HTTP.RequestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.patience())
 	defer cancel()
 	var err error
 	for try := range learnTries {
-		if err = l.try(ctx, h); err == nil || core.Is(err, core.CodeNotFound) || core.Is(err, core.CodeQuotaExhausted) {
+		err = l.try(ctx, &h)
+		if err == nil || core.Is(err, core.CodeNotFound) || core.Is(err, core.CodeQuotaExhausted) {
 			return
+		}
+		if core.Is(err, core.CodeBadRequest) {
+			break
 		}
 		select {
 		case <-ctx.Done():
@@ -108,10 +112,42 @@ func (l *learner) learn(ctx context.Context, h heard) {
 	l.report(ctx, "learning facts", err)
 }
 
+// workers is how many ingests are learnt from at a time: a model takes seconds
+// for each.
+func (l *learner) workers() int {
+	if l.models.extractor == nil {
+		return 1
+	}
+	return 2
+}
+
+// patience is how long one ingest may be learnt from.
+func (l *learner) patience() time.Duration {
+	if l.models.extractor == nil {
+		return l.cfg.HTTP.RequestTimeout
+	}
+	return l.cfg.HTTP.RequestTimeout + learnTries*l.cfg.Extractor.Timeout
+}
+
+// outlive gives a context that ends some time after ctx.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		defer cancel()
+		select {
+		case <-time.After(by):
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // try learns, and forgets again what rests on interactions that were forgotten
 // in the meantime.
-func (l *learner) try(ctx context.Context, h heard) error {
-	if err := l.facts.Learn(ctx, h.caller, h.user, h.list); err != nil {
+func (l *learner) try(ctx context.Context, h *heard) error {
+	some, err := l.facts.Learn(ctx, h.caller, h.user, h.list)
+	h.learnt = h.learnt || some // a try before may have kept something
+	if err != nil || !h.learnt {
 		return err
 	}
 	missing, err := l.memory.Missing(ctx, h.caller.Tenant, h.user, h.list[0].Conversation, h.list)

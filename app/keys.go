@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"time"
 
 	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
@@ -28,6 +29,7 @@ type keyHolders struct {
 	sealing.Providers
 	keyringChecks map[uint32]string // nil without a keyring
 	health        []fiberhttp.Check
+	broken        func() bool // of a Vault: whether it is not asked, after failures; nil without one
 	close         func()
 }
 
@@ -37,6 +39,15 @@ type keyHolders struct {
 // where it is what wraps for the platform.
 func openKeyHolders(
 	cfg config.Config, open func(config.Config) (*localkeys.Keyring, error), log *slog.Logger,
+) (keyHolders, error) {
+	return openTracedKeyHolders(cfg, open, log, nil)
+}
+
+// openTracedKeyHolders is openKeyHolders with what requests to Vault go through;
+// nil for nothing.
+func openTracedKeyHolders(
+	cfg config.Config, open func(config.Config) (*localkeys.Keyring, error), log *slog.Logger,
+	through func(http.RoundTripper) http.RoundTripper,
 ) (h keyHolders, err error) {
 	h.close = func() {}
 	if cfg.Keys.Platform.Provider == config.KeysLocal {
@@ -45,7 +56,7 @@ func openKeyHolders(
 			return h, err
 		}
 		h.Platform, h.keyringChecks = keyring, keyring.Checks()
-		err = h.openVault(cfg, log)
+		err = h.openVault(cfg, log, through)
 		return h, err
 	}
 	keyring, err := LoadKeyring(cfg)
@@ -55,7 +66,7 @@ func openKeyHolders(
 	case !errors.Is(err, fs.ErrNotExist):
 		return h, err
 	}
-	err = h.openVault(cfg, log)
+	err = h.openVault(cfg, log, through)
 	return h, err
 }
 
@@ -63,7 +74,7 @@ func openKeyHolders(
 // of a tenant lies in services that are wired after it.
 func (a *App) openSealing(ctx context.Context) error {
 	open := func(cfg config.Config) (*localkeys.Keyring, error) { return openKeyring(cfg, a.log) }
-	holders, err := openKeyHolders(a.cfg, open, a.log)
+	holders, err := openTracedKeyHolders(a.cfg, open, a.log, a.transport())
 	if err != nil {
 		return err
 	}
@@ -73,7 +84,7 @@ func (a *App) openSealing(ctx context.Context) error {
 		ttl = -1
 	}
 	deps := sealing.Deps{
-		Providers: holders.Providers, Keys: a.store, Clock: a.clock, Random: rand.Reader,
+		Providers: a.providers(holders.Providers), Keys: a.store, Clock: a.clock, Random: rand.Reader,
 		Rotation: a.store, Leases: a.store, Tenants: a.store, IDs: a.ids, Node: rand.Text(), Memory: opened{a}, Report: a.report,
 		Wake: func() {
 			select {

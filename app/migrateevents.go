@@ -58,7 +58,10 @@ func (m *eventMove) ownEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last := int64(len(there))
+	last, err := m.skipDropped(ctx, int64(len(there)))
+	if err != nil {
+		return err
+	}
 	for {
 		entries, err := m.log.AuditEntries(ctx, core.DeploymentTenant, last, movedEvents)
 		if err != nil {
@@ -78,6 +81,18 @@ func (m *eventMove) ownEvents(ctx context.Context) error {
 		return err
 	}
 	return m.to.RecordEvents(ctx, core.DeploymentTenant, core.Op{}, pending...)
+}
+
+// skipDropped records events in the place of those that were dropped from the
+// log, and gives the number of the last that is recorded. Every sink has them.
+func (m *eventMove) skipDropped(ctx context.Context, last int64) (int64, error) {
+	d, err := m.log.AuditDropped(ctx, core.DeploymentTenant)
+	for err == nil && last < d.Head.Seq {
+		events := standIns(min(movedEvents, d.Head.Seq-last))
+		err = m.to.RecordEvents(ctx, core.DeploymentTenant, core.Op{}, events...)
+		last += int64(len(events))
+	}
+	return last, err
 }
 
 // leftBehind puts what is still in the outboxes of deleted tenants into the log,

@@ -29,8 +29,10 @@ var ErrNotEmpty = errors.New("a backup is restored only where nothing is")
 
 // Restore puts a backup into the configured store, which has to be empty, writes
 // the platform keyring where it belongs, and reads everything back. The file is
-// checked to its end before anything is written. When it fails, nothing is left;
-// of a Redis or a Postgres that fails meanwhile, the error says what is.
+// checked to its end before anything is written. When it fails, nothing is left:
+// what was written to Redis is removed again, or, where that can't be done or the
+// process ends, by the next run with the same file; until then no server starts
+// on it. Of a Postgres, whose audit log nobody removes from, the error says so.
 func Restore(ctx context.Context, cfg config.Config, opt BackupOptions, report func(transfer.Progress)) (r BackupResult, err error) {
 	f, err := os.Open(opt.File)
 	if err != nil {
@@ -234,6 +236,9 @@ func (r *restoring) toShared(ctx context.Context, cfg config.Config) (err error)
 
 // into restores to a store and a log, if both are empty.
 func (r *restoring) into(ctx context.Context, cfg config.Config, s transferStore, log auditLog) error {
+	if err := r.takeBackEarlier(ctx, cfg, s); err != nil {
+		return err
+	}
 	if err := checkEmpty(ctx, s, log); err != nil {
 		return err
 	}
@@ -249,17 +254,20 @@ func (r *restoring) into(ctx context.Context, cfg config.Config, s transferStore
 	if err != nil {
 		return err
 	}
+	if err := r.mark(ctx, s); err != nil {
+		return err
+	}
 	p := &puttingBack{restoring: r, store: s, log: log, copy: newAuditCopy(log), rename: rename}
 	if err := p.all(ctx, records); err != nil {
-		return leftBehind(cfg, err)
+		return leftBehind(cfg, err, r.takeBack(context.WithoutCancel(ctx), cfg, s))
 	}
-	return nil
+	return r.unmark(ctx, s)
 }
 
 // leftBehind says what the restore could not take back.
-func leftBehind(cfg config.Config, err error) error {
-	if cfg.Store.Backend != config.StoreEmbedded {
-		err = fmt.Errorf("%w; the Redis at store.redis.url holds a part of the backup: empty it before you try again", err)
+func leftBehind(cfg config.Config, err, kept error) error {
+	if kept != nil {
+		err = fmt.Errorf("%w; the Redis at store.redis.url holds a part of the backup, which raven restore with the same file removes before it begins again (%w)", err, kept)
 	}
 	if cfg.Audit.Backend != config.AuditStore {
 		err = fmt.Errorf("%w; the audit log at audit.postgres.url may hold a part of the backup: empty it before you try again", err)

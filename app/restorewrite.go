@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -205,6 +206,11 @@ func (p *puttingBack) auditLog(ctx context.Context, l backup.Log) error {
 // that they had, so that the next gets the one after. What every sink has leaves
 // the outbox, which holds no more than it may.
 func (p *puttingBack) ownEvents(ctx context.Context, l backup.Log) error {
+	if l.Dropped != nil {
+		if err := p.skipEvents(ctx, l.Dropped.Head.Seq); err != nil {
+			return err
+		}
+	}
 	if events := append(eventsOf(l.Entries), l.Pending...); len(events) > 0 {
 		if err := p.store.RecordEvents(ctx, core.DeploymentTenant, core.Op{}, events...); err != nil {
 			return err
@@ -214,6 +220,32 @@ func (p *puttingBack) ownEvents(ctx context.Context, l backup.Log) error {
 		return p.store.TrimEvents(ctx, core.DeploymentTenant, min(everySinkHas(l.Positions), l.Entries[n-1].Event.Seq))
 	}
 	return p.positions(ctx, core.DeploymentTenant, l.Positions)
+}
+
+// skipEvents has the deployment's next event get the number after the one given.
+func (p *puttingBack) skipEvents(ctx context.Context, through int64) error {
+	for last := int64(0); last < through; {
+		events := standIns(min(movedEvents, through-last))
+		if err := p.store.RecordEvents(ctx, core.DeploymentTenant, core.Op{}, events...); err != nil {
+			return err
+		}
+		last += int64(len(events))
+		if err := p.store.TrimEvents(ctx, core.DeploymentTenant, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standIns are n events that nobody is told of: they take the numbers of those
+// that were dropped from the log.
+func standIns(n int64) []core.Event {
+	ids := core.NewIDs(clock{}.Now, rand.Reader)
+	events := make([]core.Event, n)
+	for i := range events {
+		events[i] = core.Event{ID: ids.Event(), Type: core.EventAuthFailed, At: clock{}.Now(), Tenant: core.DeploymentTenant}
+	}
+	return events
 }
 
 // everySinkHas is the last event that all sinks have.

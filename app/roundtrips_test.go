@@ -18,6 +18,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/raven-memory/raven/adapters/observe"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/test/backend"
 )
@@ -126,7 +127,8 @@ func run(t *testing.T, settings map[string]string) *running {
 			t.Error(err)
 		}
 	})
-	hooked, ok := a.store.(interface{ AddHook(hook goredis.Hook) })
+	wrapped, _ := a.store.(interface{ Unwrap() observe.Store })
+	hooked, ok := wrapped.Unwrap().(interface{ AddHook(hook goredis.Hook) })
 	if !ok {
 		t.Fatalf("the store is %T", a.store)
 	}

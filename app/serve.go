@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
+	"github.com/raven-memory/raven/adapters/console"
 	fiberhttp "github.com/raven-memory/raven/adapters/fiber"
 	"github.com/raven-memory/raven/adapters/mcp"
 	"github.com/raven-memory/raven/app/demo"
@@ -21,9 +23,9 @@ import (
 // Version is Raven's version, set by main.
 var Version = "dev"
 
-// Serve runs a server until ctx is done, then stops it gracefully: it takes no
-// new requests, finishes those under way within http.shutdown_timeout, and
-// closes the store.
+// Serve runs a server until ctx is done, then stops it gracefully: for
+// http.drain it serves on and says that it ends, then it takes no new requests,
+// finishes those under way within http.shutdown_timeout, and closes the store.
 func Serve(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	return serve(ctx, cfg, log, func(context.Context, string) error { return nil })
 }
@@ -52,6 +54,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(
 	if err != nil {
 		return err
 	}
+	defer a.openOperator(ctx)()
 	ln, base, err := a.listen(ctx)
 	if err != nil {
 		return err
@@ -73,9 +76,18 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(
 		}
 	}
 	log.Info("stopping")
+	if failed == nil {
+		drain(server, cfg.HTTP.Drain)
+	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.HTTP.ShutdownTimeout)
 	defer cancel()
 	return errors.Join(failed, server.Shutdown(stop), <-served)
+}
+
+// drain goes on serving until clients have seen that it ends.
+func drain(server *fiberhttp.Server, long time.Duration) {
+	server.Drain()
+	time.Sleep(long)
 }
 
 // listen opens the API's listener, with TLS where it is configured, and tells
@@ -95,7 +107,7 @@ func (a *App) listen(ctx context.Context) (ln net.Listener, base string, err err
 		ln = tls.NewListener(ln, pair.config())
 	}
 	level := max(slog.LevelInfo, a.cfg.Log.Level) // port 0 makes this line the only way to know
-	a.log.Log(ctx, level, "listening", "listener", "http", "addr", ln.Addr().String(), "url", base)
+	a.log.Log(ctx, level, "listening", "listener", "http", "addr", ln.Addr().String(), "url", base, "console", base+"/console")
 	return ln, base, nil
 }
 
@@ -112,7 +124,9 @@ func (a *App) server() (*fiberhttp.Server, error) {
 		Tenancy: a.tenancy, Keys: a.keys, Quotas: a.quotas, Memory: a.memory, Facts: a.facts, Recall: a.recall, Sealing: a.sealing, Audit: a.audit.service, Webhooks: a.webhooks,
 	}, fiberhttp.Deps{
 		MCP:         mcp.New(mcp.Services{Tenancy: a.tenancy, Memory: a.memory, Recall: a.recall, Facts: a.facts}, Version, a.log).Handler(),
+		Console:     console.Files(),
 		Observe:     a.metrics,
+		Trace:       a.tracer(),
 		Idempotency: a.store, Clock: a.clock, IDs: a.ids, Log: a.log,
 		Checks: append([]fiberhttp.Check{{Name: "store", Required: true, Ping: a.store.Ping}}, append(a.audit.checks, a.holders.health...)...),
 	})

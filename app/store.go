@@ -20,6 +20,7 @@ type store interface {
 	memory.Store
 	ports.APIKeys
 	ports.Changes
+	ports.Derived
 	ports.Facts
 	ports.Idempotency
 	ports.DataKeys
@@ -33,18 +34,21 @@ type store interface {
 // openStore opens the store that is configured, with the limiter that goes with
 // it: where several processes share a store, they share the limits too.
 func openStore(ctx context.Context, cfg config.Config) (store, ports.Limiter, error) {
-	return openToldStore(ctx, cfg, nil)
+	return openToldStore(ctx, cfg, nil, nil)
 }
 
-// openToldStore is openStore with who is told of each tenant that has new events.
-func openToldStore(ctx context.Context, cfg config.Config, told func(core.TenantID)) (store, ports.Limiter, error) {
+// openToldStore is openStore with who is told of each tenant that has new events,
+// and how many steps of the embedded store were committed at once.
+func openToldStore(
+	ctx context.Context, cfg config.Config, told func(core.TenantID), committed func(steps int),
+) (store, ports.Limiter, error) {
 	if cfg.Store.Backend == config.StoreRedis {
 		opt := redisOptions(cfg.Store.Redis)
 		opt.Events, opt.MaxOutbox = told, cfg.Audit.MaxOutbox
 		s, err := redis.Open(ctx, opt)
 		return s, s, err
 	}
-	s, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{Events: told, MaxOutbox: cfg.Audit.MaxOutbox})
+	s, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{Events: told, MaxOutbox: cfg.Audit.MaxOutbox, Committed: committed})
 	return s, memlimit.New(maxBuckets), err
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"net/url"
 
@@ -14,13 +15,15 @@ import (
 // openVault makes the client of the Vault that is configured. It asks Vault
 // nothing yet. Writes need a Vault that wraps for the platform, and only the
 // tenants whose keys are there need one that does not.
-func (h *keyHolders) openVault(cfg config.Config, log *slog.Logger) error {
+func (h *keyHolders) openVault(cfg config.Config, log *slog.Logger, through func(http.RoundTripper) http.RoundTripper) error {
 	platform := cfg.Keys.Platform.Provider == config.KeysVault
 	tenants := cfg.Keys.Tenant.Provider == config.KeysVault
 	if cfg.Keys.Vault.Addr == "" {
 		return nil
 	}
-	client, err := vault.Open(vaultOptions(cfg.Keys.Vault, log))
+	options := vaultOptions(cfg.Keys.Vault, log)
+	options.Through = through
+	client, err := vault.Open(options)
 	if err != nil {
 		return fmt.Errorf("keys.vault: %w", err)
 	}
@@ -31,6 +34,7 @@ func (h *keyHolders) openVault(cfg config.Config, log *slog.Logger) error {
 	if tenants {
 		h.Tenant = client.Tenant()
 	}
+	h.broken = client.Broken
 	h.health = append(h.health, fiberhttp.Check{Name: "vault", Required: platform, Ping: client.Health})
 	if plainOverNetwork(cfg.Keys.Vault.Addr) {
 		log.Warn("Vault is reached without TLS: whoever can read on the way reads data keys", "key", "keys.vault.addr")

@@ -7,6 +7,7 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 
+	"github.com/raven-memory/raven/adapters/observe"
 	"github.com/raven-memory/raven/adapters/outbound"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core/relay"
@@ -31,14 +32,14 @@ func webhookRules(cfg config.Webhooks) tenancy.WebhookRules {
 // openWebhooks wires the sender, and gives the lane that its events come by.
 func (a *App) openWebhooks() ([]relay.Lane, error) {
 	cfg := a.cfg.Webhooks
-	client, err := outbound.New(outbound.Options{AllowNetworks: cfg.AllowNetworks, AllowHTTP: cfg.AllowHTTP, CAFile: cfg.CAFile})
+	client, err := outbound.New(outbound.Options{AllowNetworks: cfg.AllowNetworks, AllowHTTP: cfg.AllowHTTP, CAFile: cfg.CAFile, Through: a.transport()})
 	if err != nil {
 		return nil, fmt.Errorf("webhooks.ca_file: %w", err)
 	}
 	a.webhooks = webhooks.New(webhooks.Deps{
-		Store: a.store, Tenants: a.tenancy, Post: client, Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
+		Store: a.store, Tenants: a.tenancy, Post: observe.NewPoster(client, a.hooks...), Clock: a.clock, IDs: a.ids, Cursors: a.cursors,
 		Random: rand.Reader, Chance: mathrand.Float64, Report: a.report,
-	}, webhooks.Options{})
+	}, webhooks.Options{MaxPending: a.cfg.Webhooks.MaxPending})
 	return []relay.Lane{{Sink: a.webhooks}}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/raven-memory/raven/adapters/observe"
 )
 
 // Bounds of the background work. Each round does little; what is left waits
@@ -18,15 +20,16 @@ const (
 
 // workers run the background work until stop.
 type workers struct {
-	log  *slog.Logger
-	wg   sync.WaitGroup
-	stop context.CancelFunc
-	ctx  context.Context //nolint:containedctx // the workers' life, ended by stop
+	log   *slog.Logger
+	hooks []observe.Hook
+	wg    sync.WaitGroup
+	stop  context.CancelFunc
+	ctx   context.Context //nolint:containedctx // the workers' life, ended by stop
 }
 
-func newWorkers(log *slog.Logger) *workers {
+func newWorkers(log *slog.Logger, hooks []observe.Hook) *workers {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &workers{log: log, ctx: ctx, stop: cancel}
+	return &workers{log: log, hooks: hooks, ctx: ctx, stop: cancel}
 }
 
 // every runs work each interval, and when it is woken, if wake is not nil.
@@ -41,7 +44,7 @@ func (w *workers) every(interval time.Duration, wake <-chan struct{}, doing stri
 			case <-ticker.C:
 			case <-wake:
 			}
-			if err := work(w.ctx); err != nil && w.ctx.Err() == nil {
+			if err := observe.Work(w.ctx, w.hooks, doing, work); err != nil && w.ctx.Err() == nil {
 				w.log.Error("background work failed", "doing", doing, "error", err.Error())
 			}
 		}
@@ -55,11 +58,18 @@ func (w *workers) close() {
 
 // startWorkers starts what the services need done without being asked.
 func (a *App) startWorkers() {
-	w := newWorkers(a.log)
-	a.workers = w
+	w := a.workers
 	sweep := a.cfg.Memory.SweepEvery
 	w.every(min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle)
-	w.wg.Go(func() { a.learner.work(w.ctx) })
+	for range a.learner.workers() {
+		w.wg.Go(func() { a.learner.work(w.ctx) })
+	}
+	w.wg.Go(func() { a.recall.WriteSegments(w.ctx) })
+	if a.models.embedder != nil {
+		for range embedWorkers {
+			w.wg.Go(func() { a.embedding.work(w.ctx) })
+		}
+	}
 	w.every(sweep, nil, "removing expired memory", a.memory.Sweep)
 	w.every(sweep, nil, "forgetting old operations", a.sweepOperations)
 	w.every(purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge)

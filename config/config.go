@@ -31,7 +31,9 @@ type Config struct {
 	Memory       Memory
 	Recall       Recall
 	Embedder     Embedder
+	Reranker     Reranker
 	Extractor    Extractor
+	Tracing      Tracing
 	Log          Log
 
 	sources map[string]string // key → where its value comes from; absent: the default
@@ -44,6 +46,7 @@ type HTTP struct {
 	CORSOrigins     []string
 	TrustedProxies  []netip.Prefix
 	RequestTimeout  time.Duration
+	Drain           time.Duration
 	ShutdownTimeout time.Duration
 }
 
@@ -180,19 +183,6 @@ type Memory struct {
 // Recall bounds the search indexes.
 type Recall struct {
 	MaxBytes int64 // over all users' indexes of this process
-}
-
-// Embedder chooses who computes vectors.
-type Embedder struct {
-	Provider string
-}
-
-// ExtractorRules finds facts by patterns.
-const ExtractorRules = "rules"
-
-// Extractor chooses who finds facts in interactions.
-type Extractor struct {
-	Provider string
 }
 
 // The formats of the log.

@@ -32,7 +32,7 @@ func Table() []Key { return new(Config).keys() }
 // keys is the table: the one place where keys, defaults, bounds and their
 // documentation stand, bound to the fields of c.
 func (c *Config) keys() []Key {
-	return slices.Concat(c.serverKeys(), c.vaultKeys(), c.storeKeys(), c.auditKeys(), c.webhookKeys(), c.domainKeys())
+	return slices.Concat(c.serverKeys(), c.vaultKeys(), c.storeKeys(), c.auditKeys(), c.webhookKeys(), c.domainKeys(), c.modelKeys(), c.logKeys(), c.tracingKeys())
 }
 
 func (c *Config) serverKeys() []Key {
@@ -55,8 +55,11 @@ func (c *Config) serverKeys() []Key {
 		{"http.request_timeout", "10s",
 			"The longest a request may take; then it is answered 503 and stops working.",
 			duration(&c.HTTP.RequestTimeout, 100*time.Millisecond, 5*time.Minute)},
+		{"http.drain", "0s",
+			"How long a stop goes on serving while `/readyz` answers 503 and every answer closes its connection: as long as what spreads requests over several servers needs to see it, and a second more.",
+			duration(&c.HTTP.Drain, 0, 5*time.Minute)},
 		{"http.shutdown_timeout", "20s",
-			"How long a stop waits for requests under way.",
+			"How long a stop then waits for requests under way.",
 			duration(&c.HTTP.ShutdownTimeout, time.Second, 10*time.Minute)},
 		{"admin.addr", DefaultAdminAddr,
 			"Where the operator's listener is: metrics and profiles, for whoever reaches it. A server that finds the default taken goes without.",
@@ -186,12 +189,11 @@ func (c *Config) domainKeys() []Key {
 		{"recall.max_bytes", "512MiB",
 			"Memory for search indexes; past it those longest unused are dropped and built anew when needed.",
 			size(&c.Recall.MaxBytes, 1<<20, 16<<40)},
-		{"embedder.provider", "none",
-			"Who computes vectors for search: nobody.",
-			choice(&c.Embedder.Provider, []string{"none"}, "openai")},
-		{"extractor.provider", ExtractorRules,
-			"Who finds facts in what users say: nobody, or patterns that rather find nothing than something wrong.",
-			choice(&c.Extractor.Provider, []string{"none", ExtractorRules}, "openai")},
+	}
+}
+
+func (c *Config) logKeys() []Key {
+	return []Key{
 		{"log.level", "info",
 			"The least important lines to log.",
 			level(&c.Log.Level)},

@@ -27,6 +27,26 @@ func (c *Config) Print(w io.Writer) error {
 	return encode(w, root)
 }
 
+// Value is a key's effective value as text, and where it came from; of a secret
+// it is whether it is set.
+type Value struct {
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+// Values are the effective configuration, by key.
+func (c *Config) Values() map[string]Value {
+	values := map[string]Value{}
+	for _, k := range c.keys() {
+		source, ok := c.sources[k.Name]
+		if !ok {
+			source = sourceDefault
+		}
+		values[k.Name] = Value{Value: k.text(), Source: source}
+	}
+	return values
+}
+
 func encode(w io.Writer, root *yaml.Node) error {
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)

@@ -53,6 +53,7 @@ func (c *Config) validate(l *problems) {
 	}
 	c.Keys.validate(l)
 	c.validateAudit(l)
+	c.validateModels(l)
 	c.Tenants.validate(l)
 }
 

@@ -53,19 +53,14 @@ func quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// choice is one of several words. later lists words that are documented but
-// not in this version.
-func choice[T ~string](target *T, words []T, later ...T) value {
+// choice is one of several words.
+func choice[T ~string](target *T, words []T) value {
 	allowed := join(words)
 	parse := func(text string) (T, error) {
-		switch w := T(text); {
-		case slices.Contains(words, w):
+		if w := T(text); slices.Contains(words, w) {
 			return w, nil
-		case slices.Contains(later, w):
-			return "", fmt.Errorf("%s is refused; only %s in this version", quote(text), allowed)
-		default:
-			return "", refused(text, allowed)
 		}
+		return "", refused(text, allowed)
 	}
 	return field(target, allowed, parse, func(w T) string { return string(w) })
 }

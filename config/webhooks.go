@@ -7,6 +7,7 @@ type Webhooks struct {
 	AllowNetworks []netip.Prefix // although they are not public
 	AllowHTTP     bool           // plain HTTP into AllowNetworks
 	CAFile        string         // "" for none beside the system's authorities
+	MaxPending    int64          // deliveries of a tenant
 }
 
 func (c *Config) webhookKeys() []Key {
@@ -21,5 +22,9 @@ func (c *Config) webhookKeys() []Key {
 		{"webhooks.ca_file", "",
 			"PEM file of authorities that may have signed receivers' certificates, beside the system's.",
 			path(&c.Webhooks.CAFile, true)},
+		{"webhooks.max_pending", "100000",
+			"Deliveries of one tenant that may wait for its receiver; past it, those of further events fail at once and are in the audit log alone. " +
+				"A receiver that is down for a day fills it at a bit more than one event a second.",
+			number(&c.Webhooks.MaxPending, 100, 1_000_000_000)},
 	}
 }

@@ -38,6 +38,14 @@ type AuditHead struct {
 	Tree  []AuditHash // RFC 6962: roots of the complete subtrees of the Seq leaves, largest first
 }
 
+// AuditDrop stands for the entries at the beginning of a log that were dropped
+// for their age. The zero value says that none were.
+type AuditDrop struct {
+	Head AuditHead // the end of what was dropped, which the log begins behind
+	At   time.Time // when it was dropped
+	Note []byte    // signed note that says all of that
+}
+
 // AuditQuery selects entries. Zero values select all.
 type AuditQuery struct {
 	Since, Until time.Time // of the event: Since <= At < Until

@@ -61,5 +61,5 @@ type ConversationUpdate struct {
 	Close     bool
 	IfVersion int64
 	At        time.Time
-	Event     Event // conversation.closed, recorded when this closes it
+	Event     Event // recorded when this changes anything
 }

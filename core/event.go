@@ -12,13 +12,17 @@ type EventType string
 const (
 	EventTenantCreated       EventType = "tenant.created"
 	EventTenantDeleted       EventType = "tenant.deleted"
+	EventTenantSuspended     EventType = "tenant.suspended"
+	EventTenantResumed       EventType = "tenant.resumed"
 	EventSettingsUpdated     EventType = "settings.updated"
 	EventKeyCreated          EventType = "key.created"
 	EventKeyRotated          EventType = "key.rotated"
 	EventKeyRevoked          EventType = "key.revoked"
 	EventUserCreated         EventType = "user.created"
+	EventUserUpdated         EventType = "user.updated"
 	EventUserDeleted         EventType = "user.deleted"
 	EventConversationCreated EventType = "conversation.created"
+	EventConversationUpdated EventType = "conversation.updated"
 	EventConversationClosed  EventType = "conversation.closed"
 	EventMemoryFlushed       EventType = "memory.flushed"
 	EventMemoryExpired       EventType = "memory.expired"
@@ -49,6 +53,11 @@ type Event struct {
 	Seq    int64
 	Actor  Actor
 	Data   EventData
+
+	// Webhook is where the tenant's events went and what signed them, sealed, with
+	// the event that the tenant was deleted: nothing else tells by then. It is in
+	// the outbox alone.
+	Webhook []byte `json:",omitempty"`
 }
 
 // EventData is an event's particulars: ids as strings, counts as int64. Steps

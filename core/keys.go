@@ -81,6 +81,7 @@ const (
 	KindReplay       Kind = "replay" // an answer kept for an Idempotency-Key
 	KindDataKey      Kind = "datakey"
 	KindDerived      Kind = "derived"
+	KindWebhook      Kind = "webhook" // a deleted tenant's, until it is told of that
 )
 
 // Encryption is the state of a tenant's encryption.
@@ -105,6 +106,12 @@ type Deployment struct {
 // TenantPlace is where a tenant's profile belongs.
 func TenantPlace(id TenantID, version int64) Place {
 	return Place{Tenant: DeploymentTenant, Kind: KindTenant, Record: string(id), Version: version}
+}
+
+// WebhookPlace is where a deleted tenant's webhook belongs: to the event that it is
+// to be told of.
+func WebhookPlace(tenant TenantID, event EventID) Place {
+	return Place{Tenant: DeploymentTenant, Kind: KindWebhook, Record: string(tenant) + "/" + string(event), Version: 1}
 }
 
 // KeyPlace is where an API key's name belongs.

@@ -20,6 +20,7 @@ type Settings struct {
 	EncryptionMode          EncryptionMode
 	WebhookURL              string // "" for none
 	RateLimitPerMinute      int64  // 0: none
+	AuditReads              bool   // every read of memory is audited, also where the operator did not ask
 }
 
 // DefaultSettings are those of a tenant that chose nothing, where the operator
@@ -58,6 +59,8 @@ type Tenant struct {
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	SuspendedAt *time.Time // since when its keys are refused; nil: it is not suspended
 }
 
 // TenantRecord is what a store keeps of a tenant. Name, email and webhook URL
@@ -70,6 +73,8 @@ type TenantRecord struct {
 	Version   int64    // starts at 1, one more at each change
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	SuspendedAt *time.Time // nil: it is not suspended
 }
 
 // NewTenant is all that registration writes in one step.
@@ -81,14 +86,16 @@ type NewTenant struct {
 	Events   []Event // tenant.created, key.created
 }
 
-// TenantUpdate replaces profile and settings if the version is still IfVersion.
+// TenantUpdate replaces profile, settings and suspension if the version is still
+// IfVersion.
 type TenantUpdate struct {
-	Profile   []byte
-	Settings  Settings
-	IfVersion int64
-	At        time.Time
-	Event     Event            // settings.updated
-	Key       *DataKeyAddition // with a change of the encryption mode, in the same step; else nil
+	Profile     []byte
+	Settings    Settings
+	SuspendedAt *time.Time
+	IfVersion   int64
+	At          time.Time
+	Event       Event            // settings.updated, tenant.suspended or tenant.resumed
+	Key         *DataKeyAddition // with a change of the encryption mode, in the same step; else nil
 }
 
 // Usage counts what a tenant has.

@@ -40,6 +40,7 @@ type UserUpdate struct {
 	Sealed    []byte
 	IfVersion int64
 	At        time.Time
+	Event     Event
 }
 
 // Page asks for a part of a list, in the store's order of creation.

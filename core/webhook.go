@@ -13,7 +13,8 @@ const (
 )
 
 // MaxDeliveriesKept is how many of a tenant's deliveries that ended a log keeps
-// at least; the oldest go first. Those that are pending stay.
+// at least; the oldest go first. Those that are pending stay. Of the deployment's,
+// which are a deleted tenant's last, none is kept that ended.
 const MaxDeliveriesKept = 1000
 
 // Delivery is an event on its way to the tenant's webhook.

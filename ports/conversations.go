@@ -23,7 +23,7 @@ type Conversations interface {
 	// does not exist.
 	Conversations(ctx context.Context, tenant core.TenantID, user core.UserID, page core.Page) ([]core.ConversationRecord, error)
 
-	// UpdateConversation replaces the sealed part and may close;
+	// UpdateConversation replaces the sealed part, may close, and records the event;
 	// CodeVersionConflict when the version is not IfVersion any more.
 	UpdateConversation(ctx context.Context, tenant core.TenantID, op core.Op, u core.ConversationUpdate) (core.ConversationRecord, error)
 

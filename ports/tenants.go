@@ -15,14 +15,16 @@ type Tenants interface {
 	// Tenant returns one.
 	Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord, error)
 
-	// UpdateTenant replaces profile and settings; CodeVersionConflict when the
-	// version is not IfVersion any more. Quotas and retention act from the
-	// return on.
+	// UpdateTenant replaces profile, settings and suspension; CodeVersionConflict
+	// when the version is not IfVersion any more. Quotas and retention act from
+	// the return on. A suspended tenant is there like any other: who authenticates
+	// its keys refuses them.
 	UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, u core.TenantUpdate) (core.TenantRecord, error)
 
 	// DeleteTenant destroys the tenant's wrapped data keys and API keys, frees
 	// its email and records the event. From the return on the tenant does not
-	// exist; what it held is unreadable and is removed by PurgeTenants.
+	// exist; what it held is unreadable and is removed by PurgeTenants. The
+	// event's Webhook stays with the event in the outbox.
 	DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, event core.Event) error
 
 	// PurgeTenants removes at most about limit rows of what deleted tenants

@@ -23,8 +23,8 @@ type Users interface {
 	// Users lists users by Position.
 	Users(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.UserRecord, error)
 
-	// UpdateUser replaces the sealed part; CodeVersionConflict when the version
-	// is not IfVersion any more.
+	// UpdateUser replaces the sealed part and records the event;
+	// CodeVersionConflict when the version is not IfVersion any more.
 	UpdateUser(ctx context.Context, tenant core.TenantID, op core.Op, u core.UserUpdate) (core.UserRecord, error)
 
 	// DeleteUser removes the user with every conversation, buffer, blob and

@@ -7,7 +7,8 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-// Deliveries keeps the deliveries of webhooks: a queue and a log in one.
+// Deliveries keeps the deliveries of webhooks: a queue and a log in one. Those of
+// tenants that are gone are core.DeploymentTenant's, and go when they end.
 type Deliveries interface {
 	// AddDeliveries adds deliveries; those whose id is there already are passed
 	// over. CodeNotFound when the tenant does not exist.
@@ -23,6 +24,10 @@ type Deliveries interface {
 	// SaveDelivery replaces Status, Attempts and NextAt of a delivery;
 	// CodeNotFound when it is gone.
 	SaveDelivery(ctx context.Context, tenant core.TenantID, d core.Delivery) error
+
+	// PendingDeliveries counts the tenant's that are pending; 0 when it does not
+	// exist.
+	PendingDeliveries(ctx context.Context, tenant core.TenantID) (int64, error)
 
 	// Delivery returns one.
 	Delivery(ctx context.Context, tenant core.TenantID, id core.DeliveryID) (core.Delivery, error)

@@ -58,6 +58,11 @@ func (s *Server) listKeys(r *request) (answer, error) {
 	return answer{status: http.StatusOK, body: listOf(page, keyToJSON)}, err
 }
 
+func (s *Server) getCurrentKey(r *request) (answer, error) {
+	key, err := s.Keys.Current(r.ctx, r.caller)
+	return answer{status: http.StatusOK, body: keyToJSON(key)}, err
+}
+
 func (s *Server) createKey(r *request, in newKeyJSON) (answer, error) {
 	key, err := s.Keys.Create(r.ctx, r.caller, r.op, core.NewKey{
 		Name: in.Name, Scopes: core.Scopes(in.Scopes), ExpiresAt: plainTime(in.ExpiresAt),

@@ -18,6 +18,7 @@ import (
 // exchange is one request and its answer, as far as they concern neither route
 // nor caller: the id, the headers that every answer has, the line in the log.
 type exchange struct {
+	ctx       context.Context //nolint:containedctx // of what the request does, without its deadline
 	http      *fasthttp.RequestCtx
 	began     time.Time
 	id        string
@@ -127,6 +128,10 @@ func (s *Server) begin(h *fasthttp.RequestCtx) *exchange {
 	if s.Observe != nil {
 		s.Observe.Begin()
 	}
+	x.ctx = s.base
+	if s.Trace != nil {
+		x.ctx = s.Trace.Begin(s.base, logMethod(x.method), func(name string) string { return string(h.Request.Header.Peek(name)) })
+	}
 	h.SetUserValue(exchangeKey{}, x)
 	s.commonHeaders(h, x.id)
 	return x
@@ -163,6 +168,9 @@ func (x *exchange) body(contentType string, body []byte) {
 // end writes the line of the log; for an answer that is still being streamed,
 // its stream does.
 func (s *Server) end(x *exchange) {
+	if s.draining.Load() {
+		x.http.Response.SetConnectionClose() // its client opens the next one elsewhere
+	}
 	if !x.streaming {
 		s.log(x, x.http.Response.StatusCode(), len(x.http.Response.Body()), nil)
 	}
@@ -195,18 +203,20 @@ func (s *Server) log(x *exchange, status, bytes int, streamErr error) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("cause", streamErr.Error()))
 	}
-	s.Log.LogAttrs(context.Background(), level, "request", attrs...)
+	s.Log.LogAttrs(x.ctx, level, "request", attrs...)
 }
 
 func (s *Server) observe(x *exchange, status int) {
-	if s.Observe == nil {
-		return
-	}
-	code := ""
+	code, method := "", logMethod(x.method)
 	if x.err != nil {
 		code = string(x.err.Code)
 	}
-	s.Observe.End(logMethod(x.method), x.route, status, code, time.Since(x.began))
+	if s.Observe != nil {
+		s.Observe.End(method, x.route, status, code, time.Since(x.began))
+	}
+	if s.Trace != nil {
+		s.Trace.End(x.ctx, method, x.route, status, code, string(x.tenant))
+	}
 }
 
 func logMethod(method string) string {

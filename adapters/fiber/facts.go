@@ -12,6 +12,13 @@ type newFactJSON struct {
 	Text      string          `json:"text" minLength:"1" example:"I live in Lisbon." doc:"One sentence, at most 2000 bytes. In the first person it is understood best."`
 	ValidFrom *instant        `json:"valid_from,omitzero" nullable:"true" doc:"Since when it holds. Default now."`
 	Source    *factSourceJSON `json:"source,omitzero" doc:"The interaction that says so."`
+
+	Sources      []factSourceJSON `json:"sources,omitzero" maxItems:"20" doc:"In place of source: several interactions."`
+	Subject      *string          `json:"subject,omitzero" doc:"Whom it is about; default \"user\"."`
+	Attribute    *string          `json:"attribute,omitzero" nullable:"true" doc:"What it says of the subject, with value; left out, that is read from the text."`
+	Value        *string          `json:"value,omitzero" nullable:"true"`
+	ValidTo      *instant         `json:"valid_to,omitzero" nullable:"true" doc:"Until when it held. A fact that holds no more supersedes none."`
+	SupersededBy *string          `json:"superseded_by,omitzero" nullable:"true" doc:"The fact that took its place, by id."`
 }
 
 type factSourceJSON struct {
@@ -97,29 +104,48 @@ func (s *Server) createFact(r *request, in newFactJSON) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	n := facts.NewFact{Text: in.Text, ValidFrom: plainTime(in.ValidFrom)}
-	if n.Source, err = in.Source.source(); err != nil {
+	n, err := in.fact()
+	if err != nil {
 		return answer{}, err
 	}
 	f, err := s.Facts.Add(r.ctx, r.caller, r.op, id, n)
 	return answer{status: http.StatusCreated, body: factToJSON(f), location: users + "/" + string(id) + "/facts/" + string(f.ID)}, err
 }
 
-func (in *factSourceJSON) source() (*core.FactSource, error) {
-	if in == nil {
-		return nil, nil
+func (in newFactJSON) fact() (facts.NewFact, error) {
+	n := facts.NewFact{
+		Text: in.Text, ValidFrom: plainTime(in.ValidFrom), ValidTo: plainTime(in.ValidTo), Subject: orEmpty(in.Subject),
+		Attribute: orEmpty(in.Attribute), Value: orEmpty(in.Value), SupersededBy: core.FactID(orEmpty(in.SupersededBy)),
 	}
+	if n.SupersededBy != "" && !n.SupersededBy.Valid() {
+		return n, core.Invalid("superseded_by", "must be the id of a fact, fact_…", nil)
+	}
+	list := in.Sources
+	if in.Source != nil {
+		list = append([]factSourceJSON{*in.Source}, list...)
+	}
+	for _, s := range list {
+		from, err := s.source()
+		if err != nil {
+			return n, err
+		}
+		n.Sources = append(n.Sources, from)
+	}
+	return n, nil
+}
+
+func (in factSourceJSON) source() (core.FactSource, error) {
 	from := core.FactSource{Interaction: core.InteractionID(in.InteractionID)}
 	if !from.Interaction.Valid() {
-		return nil, core.Invalid("source.interaction_id", "must be the id of an interaction, int_…", nil)
+		return from, core.Invalid("source.interaction_id", "must be the id of an interaction, int_…", nil)
 	}
 	if in.ConversationID != nil {
 		from.Conversation = core.ConversationID(*in.ConversationID)
 		if !from.Conversation.Valid() {
-			return nil, core.Invalid("source.conversation_id", "must be the id of a conversation, cnv_…", nil)
+			return from, core.Invalid("source.conversation_id", "must be the id of a conversation, cnv_…", nil)
 		}
 	}
-	return &from, nil
+	return from, nil
 }
 
 func (s *Server) updateFact(r *request, in factPatchJSON) (answer, error) {

@@ -206,6 +206,6 @@ func keep(rt *route, r *request, a answer, failed error) ([]byte, error) {
 // for is done.
 func (s *Server) report(r *request, doing string, err error) {
 	if err != nil {
-		s.Log.Warn("work beside an answer failed", "doing", doing, "request_id", r.x.id, "cause", err.Error())
+		s.Log.WarnContext(r.ctx, "work beside an answer failed", "doing", doing, "request_id", r.x.id, "cause", err.Error())
 	}
 }

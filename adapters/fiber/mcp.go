@@ -20,7 +20,7 @@ const pathMCP = "/mcp"
 func (s *Server) serveMCP(c *fiber.Ctx) error {
 	x := exchangeOf(c.Context())
 	x.route = pathMCP
-	ctx, cancel := context.WithTimeout(s.base, s.cfg.RequestTimeout)
+	ctx, cancel := context.WithTimeout(x.ctx, s.cfg.RequestTimeout)
 	defer cancel()
 	r := &request{ctx: ctx, x: x, body: c.Request().Body(), header: func(name string) []string {
 		return headerValues(c, name)

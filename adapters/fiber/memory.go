@@ -19,6 +19,7 @@ type newInteractionJSON struct {
 
 type ingestJSON struct {
 	Interactions []newInteractionJSON `json:"interactions" minItems:"1" maxItems:"256" doc:"In the order in which they were said."`
+	ExtractFacts *bool                `json:"extract_facts,omitzero" doc:"false: facts are not looked for in these, as they are stated otherwise. Default true."`
 	Context      *contextQueryJSON    `json:"context,omitzero" doc:"Asks for context in the same round trip, with what was just stored in it. Needs memory:read too."`
 }
 
@@ -97,7 +98,11 @@ func (s *Server) ingest(r *request, in ingestJSON) (answer, error) {
 			Role: n.Role, Content: n.Content, Name: n.Name, OccurredAt: plainTime(n.OccurredAt), Metadata: objectBytes(n.Metadata),
 		})
 	}
-	done, err := s.Memory.Ingest(r.ctx, r.caller, r.op, user, conversation, list)
+	ingest := s.Memory.Ingest
+	if in.ExtractFacts != nil && !*in.ExtractFacts {
+		ingest = s.Memory.IngestOnly
+	}
+	done, err := ingest(r.ctx, r.caller, r.op, user, conversation, list)
 	if err != nil {
 		return answer{}, err
 	}

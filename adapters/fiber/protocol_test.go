@@ -2,6 +2,7 @@ package fiberhttp
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -325,6 +326,34 @@ func TestReadinessEndsBeforeTheServerDoes(t *testing.T) {
 	}
 	if r := w.send("GET", "/healthz", ""); r.status != 200 {
 		t.Errorf("healthz = %d", r.status)
+	}
+}
+
+func TestAnswersOfAServerThatEndsAreTheLastOfTheirConnection(t *testing.T) {
+	t.Parallel()
+	w := bareWorld(t, Config{})
+	c, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	in := bufio.NewReader(c)
+	for _, last := range []bool{false, true} {
+		if last {
+			w.server.Drain()
+		}
+		_, _ = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: r\r\n\r\n")
+		_, _ = in.Peek(1)
+		raw, _ := in.Peek(in.Buffered()) // the library takes the header away
+		if said := bytes.Contains(raw, []byte("\r\nConnection: close\r\n")); said != last {
+			t.Errorf("is it the last: %v; the answer is %s", last, raw)
+		}
+		if r := w.read(in, "GET"); r.status != 200 {
+			t.Errorf("%d", r.status)
+		}
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		t.Errorf("after the last answer: %v", err)
 	}
 }
 

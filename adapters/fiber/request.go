@@ -56,7 +56,7 @@ func (s *Server) serve(rt *route) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		x := exchangeOf(c.Context())
 		x.route = rt.path
-		ctx, cancel := context.WithTimeout(s.base, s.cfg.RequestTimeout)
+		ctx, cancel := context.WithTimeout(x.ctx, s.cfg.RequestTimeout)
 		defer cancel()
 		r := &request{ctx: ctx, x: x, body: c.Request().Body(), header: func(name string) []string {
 			return headerValues(c, name)

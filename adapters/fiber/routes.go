@@ -53,6 +53,10 @@ func operatingRoutes() []route {
 		{method: http.MethodGet, path: "/docs", name: "getDocs", group: "Operating", access: accessPublic,
 			summary: "This description, for people", endpoint: asks((*Server).getDocs),
 			answers: []result{{status: http.StatusOK, mime: mimeHTML, about: "A page that needs nothing from elsewhere."}}},
+		{method: http.MethodGet, path: pathConsole, name: "getConsole", group: "Operating", access: accessPublic,
+			summary: "The web console", endpoint: asks((*Server).getConsole),
+			about:   "Users, memory, recall, keys, settings, encryption, audit and webhooks of a tenant in a browser. It signs in with an API key, which it keeps in the page's memory only.",
+			answers: []result{{status: http.StatusOK, mime: mimeHTML, about: "A page that needs nothing from elsewhere."}}, codes: []core.Code{core.CodeNotFound}},
 	}
 }
 
@@ -99,6 +103,10 @@ func keyRoutes() []route {
 		{method: http.MethodGet, path: keys, name: "listKeys", group: "API keys", access: accessKey, scopes: core.ScopeTenantRead,
 			summary: "List API keys", endpoint: asks((*Server).listKeys), query: paged,
 			answers: []result{gives[list[apiKeyJSON]](http.StatusOK, "By creation, revoked and expired ones too, never with a secret.")}},
+		{method: http.MethodGet, path: keys + "/current", name: "getCurrentKey", group: "API keys", access: accessKey,
+			summary: "Get the API key that asks", endpoint: asks((*Server).getCurrentKey),
+			about:   "Any key may: it learns its own scopes without trying what is refused.",
+			answers: []result{gives[apiKeyJSON](http.StatusOK, "The key of the request, without its secret.")}},
 		{method: http.MethodPost, path: keys, name: "createKey", group: "API keys", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Create an API key", endpoint: takes((*Server).createKey),
 			answers: []result{gives[issuedKeyJSON](http.StatusCreated, "The key, shown this once.")},

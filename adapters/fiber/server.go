@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -90,9 +91,14 @@ type Deps struct {
 	Checks      []Check
 	// Observe is told of every request; nil for nobody.
 	Observe Observer
+	// Trace follows every request; nil for nobody.
+	Trace Tracer
 	// MCP answers the Model Context Protocol at /mcp, for the caller in the
 	// request's context (core.CallerOf). Nil: the path is not there.
 	MCP http.Handler
+	// Console is the files of the web console at /console, index.html its page.
+	// Nil: there is none.
+	Console fs.FS
 }
 
 // Observer counts requests. It must not keep them waiting.
@@ -101,6 +107,16 @@ type Observer interface {
 	// End is told the route's pattern, never the path, and the code of the
 	// problem that was answered with, "" for none.
 	End(method, route string, status int, code string, took time.Duration)
+}
+
+// Tracer follows requests through what they do. It must not keep them waiting.
+type Tracer interface {
+	// Begin gives the context of what a request does. header gives a header of
+	// the request, "" for none.
+	Begin(ctx context.Context, method string, header func(name string) string) context.Context
+	// End is told what came of it, with that context: see Observer. tenant is
+	// the caller's id, "" for none.
+	End(ctx context.Context, method, route string, status int, code, tenant string)
 }
 
 // Server serves the API. Its methods are safe for concurrent use.
@@ -114,6 +130,7 @@ type Server struct {
 	cors     map[string]bool
 	openAPI  []byte
 	docs     page
+	console  map[string]consoleFile
 	draining atomic.Bool
 	base     context.Context //nolint:containedctx // the parent of every request's context
 	abort    context.CancelFunc
@@ -137,9 +154,15 @@ func New(cfg Config, services Services, deps Deps) (*Server, error) {
 	if s.docs, err = renderDocs(table, doc); err != nil {
 		return nil, fmt.Errorf("building the API's pages: %w", err)
 	}
+	if s.console, err = readConsole(deps.Console); err != nil {
+		return nil, fmt.Errorf("reading the console: %w", err)
+	}
 	s.app = fiber.New(fiberConfig(cfg, s.routingError))
 	for i := range table {
 		s.addRoute(&table[i])
+	}
+	if deps.Console != nil {
+		s.addConsole()
 	}
 	if deps.MCP != nil {
 		s.app.All(pathMCP, s.serveMCP)
@@ -218,7 +241,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return s.app.Listener(listener{Listener: ln, writeTimeout: s.cfg.WriteTimeout})
 }
 
-// Drain makes /readyz answer 503, so that a load balancer sends no more.
+// Drain makes /readyz answer 503, so that a load balancer sends no more, and
+// every answer the last of its connection. The server goes on serving: what is
+// sent on a connection just as it closes would be lost, so that Shutdown is best
+// called once clients have gone elsewhere.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Shutdown drains, stops accepting, lets the requests under way finish, and

@@ -20,7 +20,7 @@ const (
 func (s *Server) startStream(r *request, write func(ctx context.Context, send func(line any) error) error) {
 	x := r.x
 	x.streaming = true
-	ctx, cancel := context.WithTimeout(s.base, s.cfg.ExportTimeout)
+	ctx, cancel := context.WithTimeout(x.ctx, s.cfg.ExportTimeout)
 	reader, writer := io.Pipe()
 	x.http.Response.Header.SetContentType(mimeNDJSON)
 	x.http.Response.SetBodyStream(reader, -1)

@@ -15,6 +15,7 @@ type settingsJSON struct {
 	EncryptionMode          string  `json:"encryption_mode" enum:"platform,tenant" doc:"Who holds the key that wraps the tenant's data keys."`
 	WebhookURL              *string `json:"webhook_url" doc:"Where events are delivered; null for nowhere."`
 	RateLimitPerMinute      int64   `json:"rate_limit_per_minute" doc:"Requests a minute; 0 is no limit."`
+	AuditReads              bool    `json:"audit_reads" doc:"Whether every read of memory is in the audit log, with the ids and scores of what it answered. The operator may have that so whatever this says."`
 }
 
 type settingsPatchJSON struct {
@@ -25,6 +26,7 @@ type settingsPatchJSON struct {
 	EncryptionMode          optional[string] `json:"encryption_mode,omitzero" doc:"\"platform\", or \"tenant\" where the operator offers it. Default \"platform\"."`
 	WebhookURL              optional[string] `json:"webhook_url,omitzero" maxLength:"2048" doc:"An https URL. Default null."`
 	RateLimitPerMinute      optional[int64]  `json:"rate_limit_per_minute,omitzero" minimum:"0" maximum:"1000000" doc:"At most the operator's limit, which is the default."`
+	AuditReads              optional[bool]   `json:"audit_reads,omitzero" doc:"Have every read of memory in the audit log. Default false."`
 }
 
 type registrationJSON struct {
@@ -115,7 +117,7 @@ func (p *settingsPatchJSON) patch() tenancy.SettingsPatch {
 		RetentionDays: p.RetentionDays.patch(), MaxUsers: p.MaxUsers.patch(),
 		MaxConversationsPerUser: p.MaxConversationsPerUser.patch(), BatchSize: p.BatchSize.patch(),
 		EncryptionMode: p.EncryptionMode.patch(), WebhookURL: p.WebhookURL.patch(),
-		RateLimitPerMinute: p.RateLimitPerMinute.patch(),
+		RateLimitPerMinute: p.RateLimitPerMinute.patch(), AuditReads: p.AuditReads.patch(),
 	}
 }
 
@@ -127,7 +129,7 @@ func tenantToJSON(t core.Tenant) tenantJSON {
 			RetentionDays: s.RetentionDays, MaxUsers: s.MaxUsers,
 			MaxConversationsPerUser: s.MaxConversationsPerUser, BatchSize: s.BatchSize,
 			EncryptionMode: string(s.EncryptionMode), WebhookURL: orNil(s.WebhookURL),
-			RateLimitPerMinute: s.RateLimitPerMinute,
+			RateLimitPerMinute: s.RateLimitPerMinute, AuditReads: s.AuditReads,
 		},
 		CreatedAt: instant(t.CreatedAt), UpdatedAt: instant(t.UpdatedAt),
 	}

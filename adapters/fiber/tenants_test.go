@@ -15,7 +15,7 @@ func TestRegisteringGivesATenantAndAKeyOnce(t *testing.T) {
 	expectMembers(t, out, "tenant api_key")
 	expectMembers(t, out["tenant"], "id name email settings created_at updated_at")
 	expectMembers(t, at(out, "tenant", "settings"),
-		"retention_days max_users max_conversations_per_user batch_size encryption_mode webhook_url rate_limit_per_minute")
+		"retention_days max_users max_conversations_per_user batch_size encryption_mode webhook_url rate_limit_per_minute audit_reads")
 	expectMembers(t, out["api_key"], "id name prefix scopes environment created_at last_used_at expires_at revoked_at key")
 	expectTime(t, at(out, "tenant", "created_at"))
 	if at(out, "tenant", "settings", "batch_size") != 3.0 || at(out, "tenant", "settings", "webhook_url") != nil {
@@ -190,7 +190,7 @@ func TestEveryRouteWantsItsScopes(t *testing.T) {
 	_, admin := w.register("acme", "")
 	// A key for each scope, and one that lacks it.
 	for _, rt := range routes() {
-		if rt.access != accessKey {
+		if rt.access != accessKey || rt.name == "getCurrentKey" { // it tells any key what that may do
 			continue
 		}
 		path := strings.NewReplacer("{user_id}", "ext:u", "ext:{external_ref}", "ext:u", "{conversation_id}", "ext:c",
@@ -206,6 +206,19 @@ func TestEveryRouteWantsItsScopes(t *testing.T) {
 			t.Errorf("%s %s without a key = %d", rt.method, rt.path, r.status)
 		}
 	}
+}
+
+func TestEveryKeyLearnsItsOwnScopes(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	_, admin := w.register("acme", "")
+	small := w.key(admin, `["memory:read"]`)
+	mine := w.must(small, 200, "GET", "/api/v1/tenant/keys/current", "")
+	if toJSON(mine["scopes"]) != `["memory:read"]` || !strings.HasPrefix(small, mine["prefix"].(string)) || mine["key"] != nil {
+		t.Errorf("the key learns %v", mine)
+	}
+	w.must(admin, 204, "DELETE", "/api/v1/tenant/keys/"+text(mine, "id"), "")
+	w.refuses(small, 401, "unauthenticated", "GET", "/api/v1/tenant/keys/current", "")
 }
 
 // keyWithout makes a key with all scopes but the first of those that a route wants.

@@ -70,9 +70,30 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 type instant time.Time
 
 // MarshalText gives it in UTC with milliseconds.
-func (i instant) MarshalText() ([]byte, error) {
-	return time.Time(i).UTC().AppendFormat(nil, timeLayout), nil
+func (i instant) MarshalText() ([]byte, error) { return i.AppendText(nil) }
+
+// AppendText is MarshalText. It goes around time.AppendFormat, which took a
+// quarter of the time that a long answer takes to encode.
+func (i instant) AppendText(b []byte) ([]byte, error) {
+	t := time.Time(i).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, timeLayout), nil
+	}
+	hour, minute, second := t.Clock()
+	b = append(appendTwo(appendTwo(b, year/100), year%100), '-')
+	b = append(appendTwo(b, int(month)), '-')
+	b = append(appendTwo(b, day), 'T')
+	b = append(appendTwo(b, hour), ':')
+	b = append(appendTwo(b, minute), ':')
+	b = append(appendTwo(b, second), '.')
+	milli := t.Nanosecond() / int(time.Millisecond)
+	return append(appendTwo(b, milli/10), digits[milli%10], 'Z'), nil
 }
+
+const digits = "0123456789"
+
+func appendTwo(b []byte, n int) []byte { return append(b, digits[n/10], digits[n%10]) }
 
 // UnmarshalText takes any RFC 3339 time.
 func (i *instant) UnmarshalText(text []byte) error {

@@ -20,6 +20,8 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	refused  *prometheus.CounterVec
+	calls    *Calls
+	commits  prometheus.Histogram
 }
 
 // buckets of request durations, in seconds: a warm read takes about a
@@ -43,11 +45,16 @@ func New(version string) *Metrics {
 			Name: "raven_http_refusals_total", Help: "Refused requests, by the code of the problem.",
 		}, []string{"code"}),
 	}
+	m.commits = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "raven_store_commit_steps", Help: "Steps that the embedded store committed, and synchronised, at once.",
+		Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256},
+	})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "raven_build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.refused, info,
+	m.calls = m.newCalls()
+	m.registry.MustRegister(m.requests, m.seconds, m.inFlight, m.refused, m.commits, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +74,16 @@ func (m *Metrics) End(method, route string, status int, code string, took time.D
 	if code != "" {
 		m.refused.WithLabelValues(code).Inc()
 	}
+}
+
+// Committed notes how many steps the embedded store committed at once.
+func (m *Metrics) Committed(steps int) { m.commits.Observe(float64(steps)) }
+
+// Counter adds a count since the start that is asked for at each reading. read
+// must be quick, and never gives less than before.
+func (m *Metrics) Counter(name, help string, labels map[string]string, read func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
+		func() float64 { return float64(read()) }))
 }
 
 // Gauge adds a figure that is asked for at each reading. read must be quick.

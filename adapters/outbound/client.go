@@ -36,6 +36,9 @@ type Options struct {
 	AllowHTTP     bool           // plain HTTP into AllowNetworks
 	CAFile        string         // PEM file of authorities trusted beside the system's; "" for none
 	Resolver      *net.Resolver  // nil: the system's
+
+	// Through wraps what requests go through; nil for nothing.
+	Through func(http.RoundTripper) http.RoundTripper
 }
 
 // Client is safe for concurrent use.
@@ -54,7 +57,17 @@ func New(opt Options) (*Client, error) {
 	if opt.AllowHTTP {
 		c.http = client(guard{networks: opt.AllowNetworks}.dialer(opt.Resolver), roots)
 	}
+	if opt.Through != nil {
+		c.through(opt.Through)
+	}
 	return c, nil
+}
+
+func (c *Client) through(wrap func(http.RoundTripper) http.RoundTripper) {
+	c.https.Transport = wrap(c.https.Transport)
+	if c.http != nil {
+		c.http.Transport = wrap(c.http.Transport)
+	}
 }
 
 // authorities are the system's, and those of a file.

@@ -95,3 +95,9 @@ func isUnplaced(err error) bool {
 	var fault *pgconn.PgError
 	return errors.As(err, &fault) && fault.Code == "23514"
 }
+
+// isForbidden reports whether the role may not do what it was to do.
+func isForbidden(err error) bool {
+	var fault *pgconn.PgError
+	return errors.As(err, &fault) && fault.Code == "42501"
+}

@@ -37,7 +37,7 @@ func TestManyNodesStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	wg.Wait()
 	mustHold(t, open(t, url), list)
 	conn := superuser(t, url)
-	if n := count(t, conn, `SELECT count(*) FROM audit_schema`); n != 1 {
+	if n := count(t, conn, `SELECT count(*) FROM audit_schema`); n != 2 {
 		t.Errorf("%d steps of the schema are noted", n)
 	}
 }
@@ -111,11 +111,17 @@ func TestTheWritersRoleCanAddAndNothingElse(t *testing.T) {
 		`ALTER TABLE audit_events DISABLE TRIGGER ALL`, `SET session_replication_role = replica`,
 		`UPDATE audit_heads SET seq = 1`, `DELETE FROM audit_heads`, `TRUNCATE audit_heads`,
 		`DELETE FROM audit_checkpoints`, `UPDATE audit_checkpoints SET seq = 1`, `DELETE FROM audit_schema`,
-		`SELECT raven_audit_drop('2042-01-01')`, `CREATE TABLE mine (n int)`,
+		`DELETE FROM audit_drops`, `UPDATE audit_drops SET seq = 1`, `CREATE TABLE mine (n int)`,
 	} {
 		if _, err := conn.Exec(t.Context(), statement); err == nil {
 			t.Errorf("%s was allowed", statement)
 		}
+	}
+	mustHold(t, l, list)
+	sealed := core.AuditDrop{Head: headOf(list), Note: []byte("n"), At: now()}
+	if err := l.DropMonths(t.Context(), now().AddDate(100, 0, 0), map[core.TenantID]core.AuditDrop{list[0].Event.Tenant: sealed}); err == nil ||
+		!strings.Contains(err.Error(), "owns them") {
+		t.Errorf("a drop: %v", err)
 	}
 	mustHold(t, l, list)
 }
@@ -135,56 +141,11 @@ func TestTheLogOnlyGrowsForAnybody(t *testing.T) {
 		`UPDATE audit_events_2026_03 SET type = 'x'`, `DELETE FROM audit_events_2026_03`, `TRUNCATE audit_events_2026_03`,
 		`UPDATE audit_heads SET seq = 2`, `UPDATE audit_heads SET seq = seq`, `DELETE FROM audit_heads`, `TRUNCATE audit_heads`,
 		`UPDATE audit_checkpoints SET seq = 1`, `DELETE FROM audit_checkpoints`, `TRUNCATE audit_checkpoints`,
+		`UPDATE audit_drops SET seq = 1`, `DELETE FROM audit_drops`, `TRUNCATE audit_drops`,
 	} {
 		if _, err := conn.Exec(t.Context(), statement); err == nil {
 			t.Errorf("%s was allowed", statement)
 		}
 	}
 	mustHold(t, l, list)
-}
-
-func TestASealedMonthCanBeDropped(t *testing.T) {
-	t.Parallel()
-	url := backend.SharedPostgres(t)
-	l := open(t, url)
-	tenant := ids.Tenant()
-	old := entries(tenant, 1, 4, time.Date(2020, 1, 5, 0, 0, 0, 0, time.UTC))
-	mustAdd(t, l, old)
-	recent := entries(tenant, 5, 2, now())
-	mustAdd(t, l, recent)
-	conn := superuser(t, url)
-	drop := func(day string) error {
-		_, err := conn.Exec(t.Context(), `SELECT raven_audit_drop($1)`, day)
-		return err
-	}
-	if err := drop("2020-01-31"); err == nil || !strings.Contains(err.Error(), "no checkpoint covers") {
-		t.Errorf("an unsealed month: %v", err)
-	}
-	if err := l.AddCheckpoint(t.Context(), tenant, core.Checkpoint{Seq: 3, Note: []byte("n"), At: now()}); err != nil {
-		t.Fatal(err)
-	}
-	if err := drop("2020-01-31"); err == nil {
-		t.Error("a month was dropped of which an event is not sealed")
-	}
-	if err := l.AddCheckpoint(t.Context(), tenant, core.Checkpoint{Seq: 6, Note: []byte("n"), At: now()}); err != nil {
-		t.Fatal(err)
-	}
-	if err := drop(now().Format(time.DateOnly)); err == nil || !strings.Contains(err.Error(), "not over") {
-		t.Errorf("this month: %v", err)
-	}
-	if err := drop("2019-01-01"); err == nil || !strings.Contains(err.Error(), "no partition") {
-		t.Errorf("a month that never was: %v", err)
-	}
-	if err := drop("2020-01-31"); err != nil {
-		t.Fatal(err)
-	}
-	mustHold(t, l, recent)
-	if n := count(t, conn, `SELECT count(*) FROM audit_dropped WHERE first_seq = 1 AND last_seq = 4 AND chain = $1`, old[3].Chain[:]); n != 1 {
-		t.Errorf("%d notes of what was dropped", n)
-	}
-	late := entries(tenant, 7, 1, old[0].Event.At) // an event of the month comes after all
-	if err := add(t.Context(), l, late); err != nil {
-		mustBeUnavailable(t, "the first after the drop", err)
-		mustAdd(t, l, late)
-	}
 }

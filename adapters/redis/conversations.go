@@ -190,7 +190,7 @@ func (s *Store) DeleteConversation(ctx context.Context, tenant core.TenantID, op
 		return err
 	}
 	args := append(append(k.memoryArgs(op), told...), string(user))
-	keys := k.memoryKeys(op, k.conversations(), k.refs(), k.exhausted(), k.purge())
+	keys := append(k.memoryKeys(op, k.conversations(), k.refs(), k.exhausted(), k.purge()), k.derivedKeys()...)
 	answer, err := s.run(ctx, deleteConversation, keys, args...)
 	return s.clean(ctx, k.tenantKeys, k.place(), answer, err)
 }

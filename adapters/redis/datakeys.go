@@ -82,7 +82,7 @@ func (s *Store) InitDeployment(ctx context.Context, d core.Deployment) (core.Dep
 			return core.Deployment{}, err
 		}
 	}
-	own := append([]any{"id", d.ID, "created_at", ms(d.CreatedAt)}, keyCheckArgs(d.KeyChecks)...)
+	own := append([]any{"id", d.ID, "created_at", ms(d.CreatedAt), fieldSchema, schemaVersion}, keyCheckArgs(d.KeyChecks)...)
 	args := append([]any{len(own)}, own...)
 	for _, k := range d.DataKeys {
 		text, err := encodeDataKey(k)

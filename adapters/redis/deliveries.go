@@ -75,7 +75,7 @@ func (t tenantKeys) deliveryKeys() []string {
 
 // AddDeliveries adds deliveries that are not there yet.
 func (s *Store) AddDeliveries(ctx context.Context, tenant core.TenantID, list []core.Delivery) error {
-	t, err := keysOf(tenant)
+	t, err := keysOfOwner(tenant)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *Store) AddDeliveries(ctx context.Context, tenant core.TenantID, list []
 
 // SaveDelivery notes what became of a delivery.
 func (s *Store) SaveDelivery(ctx context.Context, tenant core.TenantID, d core.Delivery) error {
-	t, err := keysOf(tenant)
+	t, err := keysOfOwner(tenant)
 	if err != nil {
 		return err
 	}
@@ -124,9 +124,25 @@ func (s *Store) SaveDelivery(ctx context.Context, tenant core.TenantID, d core.D
 	})
 }
 
+// PendingDeliveries counts those that are pending.
+func (s *Store) PendingDeliveries(ctx context.Context, tenant core.TenantID) (int64, error) {
+	t, err := keysOfOwner(tenant)
+	if err != nil {
+		return 0, nil //nolint:nilerr // it has none
+	}
+	var exists, pending *goredis.IntCmd
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		exists, pending = p.Exists(ctx, t.tenant()), p.ZCard(ctx, t.deliveriesPending())
+	})
+	if err != nil || exists.Val() == 0 {
+		return 0, err
+	}
+	return pending.Val(), nil
+}
+
 // Delivery returns one.
 func (s *Store) Delivery(ctx context.Context, tenant core.TenantID, id core.DeliveryID) (core.Delivery, error) {
-	t, err := keysOf(tenant)
+	t, err := keysOfOwner(tenant)
 	if err == nil && !id.Valid() {
 		err = core.NotFound()
 	}
@@ -145,7 +161,7 @@ func (s *Store) Delivery(ctx context.Context, tenant core.TenantID, id core.Deli
 
 // Deliveries lists them, newest first.
 func (s *Store) Deliveries(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.Delivery, error) {
-	t, err := keysOf(tenant)
+	t, err := keysOfOwner(tenant)
 	if err != nil {
 		return nil, err
 	}

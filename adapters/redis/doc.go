@@ -35,6 +35,7 @@
 //	tenant:{T}:positions                        hash    the last event that each sink has
 //	tenant:{T}:audit                            stream  the audit log; ids are Seq-0
 //	tenant:{T}:audit:head                       hash    its end, the latest time in it
+//	tenant:{T}:audit:dropped                    hash    what stands for entries that were dropped before them
 //	tenant:{T}:audit:times                      zset    now and then a Seq, by the latest time up to it
 //	tenant:{T}:audit:type:Y, …:audit:actor:A, …:audit:actor:A:type:Y
 //	                                            stream  empty entries: the ids of those of a type, an actor, both
@@ -58,6 +59,9 @@
 //	tenant:{T}:user:U:semantic:keys             hash    which fact holds what only one may say, and back
 //	tenant:{T}:user:U:buffered                  zset    conversation/number by Position
 //	tenant:{T}:user:U:changes                   stream  of changes of the memory; ids are Version-0
+//	tenant:{T}:user:U:derived                   hash    sealed, header, parts and state of what was computed
+//	tenant:{T}:user:U:derived:ids               zset    kind/position/id
+//	tenant:{T}:user:U:derived:parts             zset    conversation/id/first/last of what each was computed from
 //	tenant:{T}:user:U:cleared                   zset    blobs that are cleared and not yet removed
 //	tenant:{T}:idle                             zset    user/conversation by last append
 //	tenant:{T}:expiry:blobs, …:expiry:buffers   zset    places by when the oldest in them was taken in
@@ -67,7 +71,8 @@
 //	tenant:{T}:idempotency:H                    hash    claim and answer of an Idempotency-Key; expires
 //	tenant:{T}:operations                       zset    names of the two above by expiry
 //	tenant:{T}:rate:…                           string  bucket of a rate limit; expires
-//	raven:{deployment}                          hash    the deployment, its check values
+//	raven:{deployment}                          hash    the deployment, its check values, the schema's version
+//	raven:{deployment}:restore                  string  which backup's restore is under way, or was cut short
 //	raven:tenants                               zset    all tenants
 //	raven:{rotating}                            zset    whose data keys rotate: those, and maybe others
 //	raven:{rotating}:reserved                   zset    the same by until when they stay on the list

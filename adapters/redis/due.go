@@ -124,7 +124,7 @@ func (s *Store) dueQueues(ctx context.Context, now time.Time, from int) (queues 
 		return nil, err
 	}
 	for row := range slices.Chunk(answer, 3) {
-		t, err := keysOf(core.TenantID(row[0]))
+		t, err := keysOfOwner(core.TenantID(row[0]))
 		if err != nil {
 			return nil, fault("a delivery of %q", row[0])
 		}

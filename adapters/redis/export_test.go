@@ -14,7 +14,7 @@ var (
 // Scripts names every script by the hash that Redis knows it by.
 func Scripts() map[string]string {
 	names := map[string]string{}
-	for _, folder := range []string{"step", "memory", "keys", "deliveries", "plain"} {
+	for _, folder := range []string{"step", "memory", "forget", "derived", "keys", "deliveries", "plain"} {
 		files, err := fs.Glob(scriptFiles, "scripts/"+folder+"/*.lua")
 		if err != nil {
 			panic(err) // the pattern is fixed

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -23,10 +24,14 @@ func (s *Store) RewriteBlob(ctx context.Context, tenant core.TenantID, op core.O
 	}
 	return s.onBlob(ctx, tenant, r.New.User, r.New.ID, rewriteBlob, op, func(old core.BlobRecord) ([]any, error) {
 		blob, err := blobArgs(r.New)
-		gone := slices.DeleteFunc(old.Interactions, func(id core.InteractionID) bool {
-			return slices.Contains(r.New.Interactions, id)
-		})
-		return slices.Concat(event, []any{r.IfVersion}, blob, []any{join(gone), len(gone)}), err
+		var gone []core.InteractionID
+		var numbers []string
+		for i, id := range old.Interactions {
+			if !slices.Contains(r.New.Interactions, id) {
+				gone, numbers = append(gone, id), append(numbers, strconv.FormatInt(old.Numbers[i], 10))
+			}
+		}
+		return slices.Concat(event, []any{r.IfVersion}, blob, []any{join(gone), len(gone), join(numbers)}), err
 	})
 }
 
@@ -37,7 +42,11 @@ func (s *Store) DeleteBlob(ctx context.Context, tenant core.TenantID, op core.Op
 		return err
 	}
 	return s.onBlob(ctx, tenant, d.User, d.ID, deleteBlob, op, func(old core.BlobRecord) ([]any, error) {
-		return append(event, d.IfVersion, string(d.ID), join(old.Interactions), len(old.Interactions)), nil
+		var numbers []string
+		for _, n := range old.Numbers {
+			numbers = append(numbers, strconv.FormatInt(n, 10))
+		}
+		return append(event, d.IfVersion, string(d.ID), join(old.Interactions), len(old.Interactions), join(numbers)), nil
 	})
 }
 
@@ -74,7 +83,8 @@ func (s *Store) runOnBlob(ctx context.Context, k userKeys, key string, old core.
 	if err != nil {
 		return err
 	}
-	_, err = s.run(ctx, step, c.memoryKeys(op, key), c.memoryArgs(op, more...)...)
+	keys := append(c.memoryKeys(op, key), c.derivedKeys()...)
+	_, err = s.run(ctx, step, keys, c.memoryArgs(op, more...)...)
 	return err
 }
 
@@ -92,7 +102,7 @@ func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op cor
 	for _, id := range d.IDs {
 		args = append(args, string(id))
 	}
-	answer, err := s.run(ctx, deleteBuffered, k.memoryKeys(op), args...)
+	answer, err := s.run(ctx, deleteBuffered, k.memoryKeys(op, k.derivedKeys()...), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -110,7 +120,7 @@ func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.O
 		return err
 	}
 	keys := k.stepKeys(op, k.hash(), k.changes(), k.buffered(), k.blobs(), k.blobsByTime(), k.cleared(), k.purge(),
-		k.facts(), k.factHolders())
+		k.facts(), k.factHolders(), k.derived(), k.derivedIDs(), k.derivedParts())
 	answer, err := s.run(ctx, clearMemory, keys, append(stepArgs(op, string(user)), told...)...)
 	return s.clean(ctx, k.tenantKeys, string(user)+"/"+cleared, answer, err)
 }

@@ -80,10 +80,11 @@ func (t tenantKeys) deliveriesLog() string     { return t.root + ":deliveries:lo
 func (t tenantKeys) deliveriesPending() string { return t.root + ":deliveries:pending" }
 func (t tenantKeys) deliveriesEnded() string   { return t.root + ":deliveries:ended" }
 
-// The audit log: its entries, its end, where in it a time is, and which entries
-// are of a type, of an actor, or of both.
+// The audit log: its entries, its end, what was dropped before them, where in it a
+// time is, and which entries are of a type, of an actor, or of both.
 func (t tenantKeys) audit() string            { return t.root + ":audit" }
 func (t tenantKeys) auditHead() string        { return t.root + ":audit:head" }
+func (t tenantKeys) auditDropped() string     { return t.root + ":audit:dropped" }
 func (t tenantKeys) auditTimes() string       { return t.root + ":audit:times" }
 func (t tenantKeys) auditCheckpoints() string { return t.root + ":audit:checkpoints" }
 
@@ -143,6 +144,17 @@ func (u userKeys) blobsByTime() string   { return u.own + ":episodic:blob_ids" }
 func (u userKeys) facts() string         { return u.own + ":semantic:blob_ids" }
 func (u userKeys) factHolders() string   { return u.own + ":semantic:keys" }
 func (u userKeys) cleared() string       { return u.own + ":cleared" }
+
+// What was computed from the user's memory: the records, their ids by kind and
+// Position, and which are of which conversation.
+func (u userKeys) derived() string      { return u.own + ":derived" }
+func (u userKeys) derivedIDs() string   { return u.own + ":derived:ids" }
+func (u userKeys) derivedParts() string { return u.own + ":derived:parts" }
+
+// derivedKeys are the last keys of a step that may remove some of it.
+func (u userKeys) derivedKeys() []string {
+	return []string{u.derived(), u.derivedIDs(), u.derivedParts()}
+}
 
 // blob fails with CodeNotFound for an id that is not Valid.
 func (u userKeys) blob(id core.BlobID) (string, error) {

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ func live(t *testing.T, s limitedStore) *life {
 	l.memory()
 	l.reseal()
 	l.fact()
+	l.derived()
 	l.claims()
 	l.relayed()
 	return l
@@ -209,6 +211,26 @@ func (l *life) fact() {
 	}))
 }
 
+// derived keeps what was computed, some of it again.
+func (l *life) derived() {
+	l.t.Helper()
+	now, err := l.MemoryVersion(l.Ctx, l.tenant, l.user)
+	l.ok(err)
+	d := core.DerivedRecord{ID: l.IDs.Derived(), Version: now, Sealed: l.Bytes(40)}
+	d.Parts = []core.DerivedPart{{Conversation: l.talk, First: 1, Last: 9}}
+	l.ok(l.PutDerived(l.Ctx, l.tenant, l.user, core.DerivedIndex, []core.DerivedRecord{d}, nil))
+	again := d
+	again.ID = l.IDs.Derived()
+	l.ok(l.PutDerived(l.Ctx, l.tenant, l.user, core.DerivedIndex, []core.DerivedRecord{again}, []core.DerivedID{d.ID}))
+	list, err := l.Derived(l.Ctx, l.tenant, l.user, core.DerivedIndex, core.Page{Limit: 9}, true)
+	l.ok(err)
+	place := core.DerivedPlace(l.tenant, list[0])
+	anew, err := core.SealEnvelope(rand.Reader, make([]byte, core.EnvelopeKeySize), 2, "deployment", place, l.Bytes(9))
+	l.ok(err)
+	_, err = l.Reseal(l.Ctx, l.tenant, []core.Resealed{{Place: place, Was: list[0].Sealed, Now: anew}})
+	l.ok(err)
+}
+
 // relayed has what is recorded relayed, audited and delivered.
 func (l *life) relayed() {
 	l.t.Helper()
@@ -216,8 +238,9 @@ func (l *life) relayed() {
 		l.ok(l.RecordEvents(l.Ctx, tenant, l.Op(), l.MakeEvent(tenant, core.EventAuthFailed), l.MakeEvent(tenant, core.EventMemoryRead)))
 		l.ok(l.SetPosition(l.Ctx, tenant, "log", 1))
 		l.ok(l.TrimEvents(l.Ctx, tenant, 1))
+		l.ok(l.BeginAudit(l.Ctx, tenant, core.AuditDrop{Head: core.AuditHead{Seq: 2}, At: l.Now(), Note: l.Bytes(9)}))
 		var entries []core.AuditEntry
-		for seq := int64(1); seq <= 40; seq++ {
+		for seq := int64(3); seq <= 40; seq++ {
 			e := l.MakeEvent(tenant, core.EventMemoryRead)
 			e.Seq, e.Actor = seq, core.Actor{Key: []core.KeyID{"", l.key.ID}[seq%2]}
 			entries = append(entries, core.AuditEntry{Event: e})

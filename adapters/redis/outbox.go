@@ -58,8 +58,12 @@ func eventOf(tenant core.TenantID, m goredis.XMessage) (core.Event, error) {
 		}
 	}
 	data, err := decodeData(f["data"], counts)
+	var webhook []byte
+	if f["webhook"] != "" {
+		webhook = []byte(f["webhook"])
+	}
 	return core.Event{
 		ID: core.EventID(f["id"]), Type: core.EventType(f["type"]), At: f.time("at"), Tenant: tenant,
-		Seq: streamNumber(m.ID), Actor: core.Actor{Key: core.KeyID(f["actor"])}, Data: data,
+		Seq: streamNumber(m.ID), Actor: core.Actor{Key: core.KeyID(f["actor"])}, Data: data, Webhook: webhook,
 	}, err
 }

@@ -61,7 +61,7 @@ func TestDeletionThatIsCutShortIsFinishedByThePurge(t *testing.T) {
 		"step/delete_user": func(ctx context.Context, l *life) error {
 			return l.DeleteUser(ctx, l.tenant, l.Op(), l.user, l.MakeEvent(l.tenant, core.EventUserDeleted))
 		},
-		"memory/delete_conversation": func(ctx context.Context, l *life) error {
+		"forget/delete_conversation": func(ctx context.Context, l *life) error {
 			return l.DeleteConversation(ctx, l.tenant, l.Op(), l.user, l.talk, l.MakeEvent(l.tenant, core.EventMemoryDeleted))
 		},
 		"step/clear_memory": func(ctx context.Context, l *life) error {

@@ -184,6 +184,7 @@ func (p *purge) liveUser(ctx context.Context, id string) error {
 	p.left--
 	return p.pipe(ctx, func(pipe goredis.Pipeliner) {
 		pipe.Unlink(ctx, u.hash(), u.changes(), u.buffered(), u.blobsByTime(), u.facts(), u.factHolders(), u.refs(), u.userByRef(ref.Val()))
+		pipe.Unlink(ctx, u.derivedKeys()...)
 		pipe.ZRem(ctx, p.users(), id)
 	})
 }

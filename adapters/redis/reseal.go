@@ -29,6 +29,8 @@ func (s *Store) Reseal(ctx context.Context, tenant core.TenantID, list []core.Re
 	records := resealing{Store: s, tenantKeys: t}
 	for _, r := range list {
 		switch {
+		case r.Place.Kind == core.KindDerived:
+			err = records.derived(ctx, r)
 		case r.Place.Kind != core.KindTenant && r.Place.Kind != core.KindAPIKey:
 			err = records.add(ctx, r)
 		case ownerOf(r) == tenant:

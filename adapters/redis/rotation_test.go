@@ -158,7 +158,7 @@ func TestWhatIsLeftOfADeletionIsNotResealed(t *testing.T) {
 		"step/clear_memory": func(ctx context.Context, l *life) error {
 			return l.ClearMemory(ctx, l.tenant, core.Op{}, l.user, l.MakeEvent(l.tenant, core.EventMemoryDeleted))
 		},
-		"memory/delete_conversation": func(ctx context.Context, l *life) error {
+		"forget/delete_conversation": func(ctx context.Context, l *life) error {
 			return l.DeleteConversation(ctx, l.tenant, core.Op{}, l.user, l.talk, l.MakeEvent(l.tenant, core.EventMemoryDeleted))
 		},
 	} {

@@ -13,8 +13,9 @@ import (
 
 // The scripts are what changes anything. Those in scripts/step begin with
 // step.lua, those in scripts/memory with step.lua and memory.lua, those in
-// scripts/keys and scripts/deliveries with step.lua and keys.lua or
-// deliveries.lua, and those in scripts/plain with nothing. The first line of each
+// scripts/keys, scripts/derived and scripts/deliveries with step.lua and the file
+// of their folder's name, those in scripts/forget with step.lua, memory.lua and
+// derived.lua, and those in scripts/plain with nothing. The first line of each
 // is Redis's own: the language and what Redis is to check before it lets the
 // script begin.
 //
@@ -43,20 +44,22 @@ var (
 	deleteUser         = load("step/delete_user")
 	createConversation = load("step/create_conversation")
 	updateConversation = load("memory/update_conversation")
-	deleteConversation = load("memory/delete_conversation")
+	deleteConversation = load("forget/delete_conversation")
 	appendEntries      = load("memory/append")
 	commitFlush        = load("memory/commit_flush")
-	rewriteBlob        = load("memory/rewrite_blob")
-	deleteBlob         = load("memory/delete_blob")
-	deleteBuffered     = load("memory/delete_buffered")
+	rewriteBlob        = load("forget/rewrite_blob")
+	deleteBlob         = load("forget/delete_blob")
+	deleteBuffered     = load("forget/delete_buffered")
 	clearMemory        = load("step/clear_memory")
 	writeFacts         = load("step/write_facts")
+	putDerived         = load("derived/put_derived")
 	addDataKey         = load("keys/add_data_key")
 	rewrapDataKey      = load("keys/rewrap_data_key")
 	destroyDataKey     = load("keys/destroy_data_key")
 	setReencryption    = load("keys/set_reencryption")
 	resealRecord       = load("step/reseal")
 	resealName         = load("step/reseal_names")
+	resealDerived      = load("derived/reseal_derived")
 	replayed           = load("step/replayed")
 	settle             = load("memory/settle")
 	recordEvents       = load("step/record_events")
@@ -83,6 +86,7 @@ var (
 	trimEvents        = load("plain/trim_events")
 	appendAudit       = load("plain/append_audit")
 	addCheckpoint     = load("plain/add_checkpoint")
+	beginAudit        = load("plain/begin_audit")
 	addDeliveries     = load("deliveries/add_deliveries")
 	saveDelivery      = load("deliveries/save_delivery")
 	takeDeliveries    = load("deliveries/take_deliveries")
@@ -108,6 +112,8 @@ var shared = map[string][]string{
 	"step":       {"step.lua"},
 	"keys":       {"step.lua", "keys.lua"},
 	"memory":     {"step.lua", "memory.lua"},
+	"forget":     {"step.lua", "memory.lua", "derived.lua"},
+	"derived":    {"step.lua", "derived.lua"},
 	"deliveries": {"step.lua", "deliveries.lua"},
 	"plain":      nil,
 }

@@ -39,6 +39,7 @@ var (
 	_ ports.Buffer        = (*Store)(nil)
 	_ ports.Memories      = (*Store)(nil)
 	_ ports.Forgetting    = (*Store)(nil)
+	_ ports.Derived       = (*Store)(nil)
 	_ ports.Changes       = (*Store)(nil)
 	_ ports.Idempotency   = (*Store)(nil)
 	_ ports.Outbox        = (*Store)(nil)
@@ -58,9 +59,10 @@ var (
 var silence sync.Once
 
 // Open connects and checks that the servers may hold what must not be lost: the
-// version, the role, the eviction policy and the append-only file. It fails
-// with words that name what is wrong and how to mend it, and never with a
-// secret in them. ctx bounds the opening, not the store's life.
+// version, the role, the eviction policy and the append-only file, and that no
+// newer raven wrote what is there. It fails with words that name what is wrong
+// and how to mend it, and never with a secret in them. ctx bounds the opening,
+// not the store's life.
 func Open(ctx context.Context, opt Options) (*Store, error) {
 	silence.Do(logging.Disable)
 	to, err := opt.target()
@@ -78,6 +80,9 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		events: opt.Events, maxOutbox: opt.MaxOutbox,
 	}
 	if err := s.check(ctx, opt); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.checkSchema(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

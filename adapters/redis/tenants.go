@@ -16,8 +16,10 @@ func tenantOf(id core.TenantID, f fields) core.TenantRecord {
 			RetentionDays: f.int("retention_days"), MaxUsers: f.int("max_users"),
 			MaxConversationsPerUser: f.int("max_conversations_per_user"), BatchSize: f.int("batch_size"),
 			EncryptionMode: core.EncryptionMode(f["encryption_mode"]), RateLimitPerMinute: f.int("rate_limit_per_minute"),
+			AuditReads: f["audit_reads"] == "1",
 		},
 		Version: f.int("version"), CreatedAt: f.time("created_at"), UpdatedAt: f.time("updated_at"),
+		SuspendedAt: f.maybeTime("suspended_at"),
 	}
 }
 
@@ -29,10 +31,18 @@ func tenantFrom(answer outcome) (core.TenantRecord, error) {
 	return tenantOf(core.TenantID(answer[0]), pairs(answer[1:])), nil
 }
 
+// flag is how a hash keeps a bool. What is not there is false.
+func flag(set bool) string {
+	if set {
+		return "1"
+	}
+	return "0"
+}
+
 func settingsArgs(s core.Settings) []any {
 	return []any{
 		s.RetentionDays, s.MaxUsers, s.MaxConversationsPerUser, s.BatchSize,
-		string(s.EncryptionMode), s.RateLimitPerMinute,
+		string(s.EncryptionMode), s.RateLimitPerMinute, flag(s.AuditReads),
 	}
 }
 
@@ -53,7 +63,7 @@ func (s *Store) Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord
 	return tenantOf(id, hash.Val()), nil
 }
 
-// UpdateTenant replaces profile and settings.
+// UpdateTenant replaces profile, settings and suspension.
 func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, u core.TenantUpdate) (core.TenantRecord, error) {
 	t, err := keysOf(id)
 	if err != nil {
@@ -63,7 +73,7 @@ func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, 
 	if err != nil {
 		return core.TenantRecord{}, err
 	}
-	args := slices.Concat(stepArgs(op, string(id), u.Profile), settingsArgs(u.Settings), []any{u.IfVersion, ms(u.At)}, event)
+	args := slices.Concat(stepArgs(op, string(id), u.Profile), settingsArgs(u.Settings), []any{u.IfVersion, ms(u.At), maybeMS(u.SuspendedAt)}, event)
 	if u.Key != nil {
 		addition, err := additionArgs(*u.Key)
 		if err != nil {
@@ -93,7 +103,7 @@ func (s *Store) DeleteTenant(ctx context.Context, id core.TenantID, op core.Op, 
 	if err != nil {
 		return err
 	}
-	answer, err := s.run(ctx, deleteTenant, t.stepKeys(op, t.dataKeys(), t.reencryption(), t.purge()), append(stepArgs(op), told...)...)
+	answer, err := s.run(ctx, deleteTenant, t.stepKeys(op, t.dataKeys(), t.reencryption(), t.purge()), append(append(stepArgs(op), told...), event.Webhook)...)
 	if err != nil {
 		return err
 	}

@@ -277,8 +277,8 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 		p.HSet(ctx, t.tenant(), "email", image.EmailKey, "profile", r.Profile, "retention_days", r.Settings.RetentionDays,
 			"max_users", r.Settings.MaxUsers, "max_conversations_per_user", r.Settings.MaxConversationsPerUser,
 			"batch_size", r.Settings.BatchSize, "encryption_mode", string(r.Settings.EncryptionMode),
-			"rate_limit_per_minute", r.Settings.RateLimitPerMinute, "version", r.Version, "created_at", ms(r.CreatedAt),
-			"updated_at", ms(r.UpdatedAt), "unconfirmed", 1)
+			"rate_limit_per_minute", r.Settings.RateLimitPerMinute, "audit_reads", flag(r.Settings.AuditReads), "version", r.Version, "created_at", ms(r.CreatedAt),
+			"updated_at", ms(r.UpdatedAt), "suspended_at", maybeMS(r.SuspendedAt), "unconfirmed", 1)
 	})
 	if err != nil {
 		return err

@@ -156,7 +156,12 @@ func (s *Store) UpdateUser(ctx context.Context, tenant core.TenantID, op core.Op
 	if err != nil {
 		return core.UserRecord{}, err
 	}
-	answer, err := s.run(ctx, updateUser, k.stepKeys(op, k.hash()), stepArgs(op, string(u.ID), u.Sealed, u.IfVersion, ms(u.At))...)
+	event, err := eventArgs(u.Event)
+	if err != nil {
+		return core.UserRecord{}, err
+	}
+	args := append(stepArgs(op, string(u.ID), u.Sealed, u.IfVersion, ms(u.At)), event...)
+	answer, err := s.run(ctx, updateUser, k.stepKeys(op, k.hash()), args...)
 	if err != nil {
 		return core.UserRecord{}, err
 	}
@@ -179,7 +184,7 @@ func (s *Store) DeleteUser(ctx context.Context, tenant core.TenantID, op core.Op
 		return err
 	}
 	keys := k.stepKeys(op, k.hash(), k.users(), k.userByRef(ref.Val()), k.exhausted(), k.purge(),
-		k.changes(), k.buffered(), k.blobsByTime(), k.refs(), k.facts(), k.factHolders())
+		k.changes(), k.buffered(), k.blobsByTime(), k.refs(), k.facts(), k.factHolders(), k.derived(), k.derivedIDs(), k.derivedParts())
 	answer, err := s.run(ctx, deleteUser, keys, append(stepArgs(op, string(id), ref.Val()), told...)...)
 	return s.clean(ctx, k.tenantKeys, string(id), answer, err)
 }

@@ -116,19 +116,16 @@ func (s *Store) UpdateConversation(ctx context.Context, tenant core.TenantID, op
 			return r, err
 		}
 		if u.Close {
-			if err := t.closeConversation(r.Position, u); err != nil {
-				return r, err
-			}
+			err = t.exec(`UPDATE conversations SET closed_at = ? WHERE id = ?`, ms(u.At), r.Position)
+		}
+		if err == nil {
+			err = t.record(u.Event)
+		}
+		if err != nil {
+			return r, err
 		}
 		return one(t.session, conversationOf(u.User), selectConversation, tenant, u.User, u.ID)
 	})
-}
-
-func (t *txn) closeConversation(id int64, u core.ConversationUpdate) error {
-	if err := t.exec(`UPDATE conversations SET closed_at = ? WHERE id = ?`, ms(u.At), id); err != nil {
-		return err
-	}
-	return t.record(u.Event)
 }
 
 // DeleteConversation removes a conversation with its memory.
@@ -145,6 +142,14 @@ func (s *Store) DeleteConversation(ctx context.Context, tenant core.TenantID, op
 		}
 		if err := t.removeConversation(conversation, owner); err != nil {
 			return err
+		}
+		if err := t.exec(dropDerivedOfConversation, owner, id); err != nil {
+			return err
+		}
+		if had.Interactions > 0 {
+			if err := t.exec(dropDerivedOfConversation, owner, ""); err != nil {
+				return err
+			}
 		}
 		if err := t.count(negative(had)); err != nil {
 			return err

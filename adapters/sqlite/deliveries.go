@@ -63,18 +63,16 @@ func (a attempts) Scan(value any) error {
 
 // AddDeliveries adds deliveries that are not there yet.
 func (s *Store) AddDeliveries(ctx context.Context, tenant core.TenantID, list []core.Delivery) error {
-	return act(ctx, s, tenant, core.Op{}, func(t *txn) error {
-		ended := int64(0)
+	return actOnKeys(ctx, s, tenant, core.Op{}, func(t *txn) error {
+		var added, ended int64
 		for _, d := range list {
 			n, err := t.addDelivery(d)
 			if err != nil {
 				return err
 			}
-			if d.Status != core.DeliveryPending {
-				ended += n
-			}
+			added, ended = added+n, ended+n*endings(d.Status)
 		}
-		return t.settleDeliveries(ended)
+		return t.settleDeliveries(added-ended, ended)
 	})
 }
 
@@ -92,18 +90,23 @@ func (t *txn) addDelivery(d core.Delivery) (added int64, err error) {
 }
 
 // settleDeliveries notes what is due next, after deliveries changed of which so
-// many more have ended, and cuts the log.
-func (t *txn) settleDeliveries(ended int64) error {
+// many more are pending and so many more have ended, and cuts the log. The
+// deployment's keeps none that ended.
+func (t *txn) settleDeliveries(pending, ended int64) error {
+	kept := int64(core.MaxDeliveriesKept)
+	if t.tenant == 0 {
+		kept = 0
+	}
 	var all int64
-	err := t.get(`INSERT INTO delivery_logs (tenant, next_at, ended)
-		VALUES (?1, (SELECT min(next_at) FROM deliveries WHERE tenant = ?1 AND status = 'pending'), ?2)
-		ON CONFLICT DO UPDATE SET next_at = excluded.next_at, ended = ended + ?2 RETURNING ended`,
-		args{t.tenant, ended}, &all)
-	if err != nil || all <= core.MaxDeliveriesKept {
+	err := t.get(`INSERT INTO delivery_logs (tenant, next_at, pending, ended)
+		VALUES (?1, (SELECT min(next_at) FROM deliveries WHERE tenant = ?1 AND status = 'pending'), ?2, ?3)
+		ON CONFLICT DO UPDATE SET next_at = excluded.next_at, pending = pending + ?2, ended = ended + ?3 RETURNING ended`,
+		args{t.tenant, pending, ended}, &all)
+	if err != nil || all <= kept {
 		return err
 	}
 	n, err := t.affect(`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
-		WHERE tenant = ? AND status <> 'pending' ORDER BY id LIMIT ?)`, t.tenant, all-core.MaxDeliveriesKept)
+		WHERE tenant = ? AND status <> 'pending' ORDER BY id LIMIT ?)`, t.tenant, all-kept)
 	if err != nil {
 		return err
 	}
@@ -112,7 +115,7 @@ func (t *txn) settleDeliveries(ended int64) error {
 
 // SaveDelivery notes what became of a delivery.
 func (s *Store) SaveDelivery(ctx context.Context, tenant core.TenantID, d core.Delivery) error {
-	return act(ctx, s, tenant, core.Op{}, func(t *txn) error {
+	return actOnKeys(ctx, s, tenant, core.Op{}, func(t *txn) error {
 		was, err := one(t.session, itself[core.DeliveryStatus],
 			`SELECT status FROM deliveries WHERE tenant = ? AND delivery = ?`, t.tenant, d.ID)
 		if err != nil {
@@ -127,7 +130,8 @@ func (s *Store) SaveDelivery(ctx context.Context, tenant core.TenantID, d core.D
 		if err != nil {
 			return err
 		}
-		return t.settleDeliveries(endings(d.Status) - endings(was))
+		ended := endings(d.Status) - endings(was)
+		return t.settleDeliveries(-ended, ended)
 	})
 }
 
@@ -139,10 +143,25 @@ func endings(s core.DeliveryStatus) int64 {
 	return 1
 }
 
+// PendingDeliveries counts those that are pending.
+func (s *Store) PendingDeliveries(ctx context.Context, tenant core.TenantID) (int64, error) {
+	pending, err := view(ctx, s, func(q session) (int64, error) {
+		owner, err := keyOwner(q, tenant)
+		if err != nil {
+			return 0, err
+		}
+		return one(q, itself[int64], `SELECT pending FROM delivery_logs WHERE tenant = ?`, owner)
+	})
+	if core.Is(err, core.CodeNotFound) {
+		return 0, nil
+	}
+	return pending, err
+}
+
 // Delivery returns one.
 func (s *Store) Delivery(ctx context.Context, tenant core.TenantID, id core.DeliveryID) (core.Delivery, error) {
 	return view(ctx, s, func(q session) (core.Delivery, error) {
-		owner, err := one(q, itself[int64], selectTenantID, tenant)
+		owner, err := keyOwner(q, tenant)
 		if err != nil {
 			return core.Delivery{}, err
 		}
@@ -153,7 +172,7 @@ func (s *Store) Delivery(ctx context.Context, tenant core.TenantID, id core.Deli
 // Deliveries lists them, newest first.
 func (s *Store) Deliveries(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.Delivery, error) {
 	return view(ctx, s, func(q session) ([]core.Delivery, error) {
-		owner, err := one(q, itself[int64], selectTenantID, tenant)
+		owner, err := keyOwner(q, tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +223,7 @@ func (s *Store) TakeDeliveries(ctx context.Context, now, until time.Time, limit,
 			list = append(list, f.DueDelivery)
 		}
 		for owner := range owners {
-			if err := (&txn{session: t.session, store: s, tenant: owner}).settleDeliveries(0); err != nil {
+			if err := (&txn{session: t.session, store: s, tenant: owner}).settleDeliveries(0, 0); err != nil {
 				return nil, err
 			}
 		}
@@ -238,7 +257,7 @@ func (t *txn) dueDeliveries(now time.Time, limit, perTenant int) (found []dueDel
 		})
 		found = found[:min(len(found), limit)]
 		return failed == nil
-	}, `SELECT l.tenant, t.tenant, l.next_at FROM delivery_logs l CROSS JOIN tenants t ON t.id = l.tenant
-		WHERE l.next_at <= ? ORDER BY l.next_at`, ms(now))
+	}, `SELECT l.tenant, coalesce(t.tenant, ?), l.next_at FROM delivery_logs l LEFT JOIN tenants t ON t.id = l.tenant
+		WHERE l.next_at <= ? ORDER BY l.next_at`, core.DeploymentTenant, ms(now))
 	return found, errors.Join(err, failed)
 }

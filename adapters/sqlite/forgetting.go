@@ -14,15 +14,16 @@ type stored struct {
 	blob, conversation, user int64
 	place                    core.ConversationID
 	version, size            int64
+	numbers                  []int64
 	interactions             []core.InteractionID
 }
 
 // stored finds a blob; CodeVersionConflict when it is not of that version.
 func (t *txn) stored(tenant core.TenantID, user core.UserID, id core.BlobID, ifVersion int64) (stored, error) {
 	of := func(b *stored) []any {
-		return []any{&b.blob, &b.conversation, &b.user, &b.place, &b.version, &b.size, inJSON{&b.interactions}}
+		return []any{&b.blob, &b.conversation, &b.user, &b.place, &b.version, &b.size, inJSON{&b.numbers}, inJSON{&b.interactions}}
 	}
-	b, err := one(t.session, of, `SELECT b.id, c.id, u.id, c.conversation, b.version, b.size, b.interactions
+	b, err := one(t.session, of, `SELECT b.id, c.id, u.id, c.conversation, b.version, b.size, b.numbers, b.interactions
 		FROM tenants t JOIN users u ON u.tenant = t.id JOIN blobs b ON b.user = u.id JOIN conversations c ON c.id = b.conversation
 		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND b.blob = ?`, tenant, user, id)
 	if err == nil && b.version != ifVersion {
@@ -31,13 +32,17 @@ func (t *txn) stored(tenant core.TenantID, user core.UserID, id core.BlobID, ifV
 	return b, err
 }
 
-// forget takes interactions off the conversation's count and records that they
-// are gone. place is the id that callers know the conversation by.
-func (t *txn) forget(user, conversation int64, place core.ConversationID, gone []core.InteractionID) error {
+// forget takes interactions off the conversation's count, removes what was
+// computed from them, and records that they are gone. place is the id that
+// callers know the conversation by.
+func (t *txn) forget(user, conversation int64, place core.ConversationID, gone []core.InteractionID, numbers []int64) error {
 	if len(gone) == 0 {
 		return nil
 	}
 	err := t.exec(`UPDATE conversations SET interactions = interactions - ? WHERE id = ?`, len(gone), conversation)
+	if err == nil {
+		err = t.forgetDerived(user, place, numbers)
+	}
 	if err != nil {
 		return err
 	}
@@ -54,14 +59,12 @@ func (s *Store) RewriteBlob(ctx context.Context, tenant core.TenantID, op core.O
 		if err := t.replaceBlob(old, r.New); err != nil {
 			return err
 		}
-		gone := slices.DeleteFunc(old.interactions, func(id core.InteractionID) bool {
-			return slices.Contains(r.New.Interactions, id)
-		})
+		gone, numbers := old.without(r.New)
 		err = t.count(core.Usage{Interactions: -int64(len(gone)), BlobBytes: int64(len(r.New.Sealed)) - old.size})
 		if err != nil {
 			return err
 		}
-		if err := t.forget(old.user, old.conversation, old.place, gone); err != nil {
+		if err := t.forget(old.user, old.conversation, old.place, gone, numbers); err != nil {
 			return err
 		}
 		if r.Event == nil {
@@ -69,6 +72,16 @@ func (s *Store) RewriteBlob(ctx context.Context, tenant core.TenantID, op core.O
 		}
 		return t.record(*r.Event)
 	})
+}
+
+// without is what a blob held and another one does not, by id and by number.
+func (b *stored) without(other core.BlobRecord) (gone []core.InteractionID, numbers []int64) {
+	for i, id := range b.interactions {
+		if !slices.Contains(other.Interactions, id) {
+			gone, numbers = append(gone, id), append(numbers, b.numbers[i])
+		}
+	}
+	return gone, numbers
 }
 
 func (t *txn) replaceBlob(old stored, b core.BlobRecord) error {
@@ -97,7 +110,7 @@ func (s *Store) DeleteBlob(ctx context.Context, tenant core.TenantID, op core.Op
 		if err := t.count(core.Usage{Interactions: -n, Blobs: -1, BlobBytes: -old.size}); err != nil {
 			return err
 		}
-		if err := t.forget(old.user, old.conversation, old.place, old.interactions); err != nil {
+		if err := t.forget(old.user, old.conversation, old.place, old.interactions, old.numbers); err != nil {
 			return err
 		}
 		return t.record(withCounts(d.Event, core.EventData{"interactions": n}))
@@ -115,8 +128,15 @@ func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op cor
 		if err != nil {
 			return 0, err
 		}
-		gone, err := list(t.session, itself[core.InteractionID], `DELETE FROM buffer WHERE conversation = ?
-			AND interaction IN (SELECT value FROM json_each(?)) RETURNING interaction`, p.conversation, string(ids))
+		var gone []core.InteractionID
+		var numbers []int64
+		of := func(e *core.BufferEntry) []any { return []any{&e.ID, &e.Number} }
+		take := func(e core.BufferEntry) bool {
+			gone, numbers = append(gone, e.ID), append(numbers, e.Number)
+			return true
+		}
+		err = each(t.session, of, take, `DELETE FROM buffer WHERE conversation = ?
+			AND interaction IN (SELECT value FROM json_each(?)) RETURNING interaction, number`, p.conversation, string(ids))
 		if err != nil || len(gone) == 0 {
 			return 0, err
 		}
@@ -127,7 +147,7 @@ func (s *Store) DeleteBuffered(ctx context.Context, tenant core.TenantID, op cor
 		if err := t.count(core.Usage{Interactions: -n, Buffered: -n}); err != nil {
 			return 0, err
 		}
-		if err := t.forget(p.user, p.conversation, d.Conversation, gone); err != nil {
+		if err := t.forget(p.user, p.conversation, d.Conversation, gone, numbers); err != nil {
 			return 0, err
 		}
 		return n, t.record(withCounts(d.Event, core.EventData{"interactions": n}))
@@ -149,6 +169,7 @@ func (s *Store) ClearMemory(ctx context.Context, tenant core.TenantID, op core.O
 		for _, remove := range []string{
 			`DELETE FROM buffer WHERE user = ?`,
 			`DELETE FROM blobs WHERE user = ?`,
+			`DELETE FROM derived WHERE user = ?`,
 			`UPDATE conversations SET interactions = 0, buffered = 0, oldest_at = NULL, buffer_since = NULL
 				WHERE user = ? AND interactions > 0`,
 		} {

@@ -9,7 +9,7 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-const selectEvents = `SELECT seq, event, type, at, actor, data FROM events
+const selectEvents = `SELECT seq, event, type, at, actor, data, webhook FROM events
 	WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?`
 
 // outboxOf is whose outbox it is: a tenant that exists, or one that was deleted
@@ -35,7 +35,7 @@ func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, l
 func eventOf(tenant core.TenantID) fields[core.Event] {
 	return func(e *core.Event) []any {
 		e.Tenant = tenant
-		return []any{&e.Seq, &e.ID, &e.Type, at{&e.At}, &e.Actor.Key, eventData{&e.Data}}
+		return []any{&e.Seq, &e.ID, &e.Type, at{&e.At}, &e.Actor.Key, eventData{&e.Data}, &e.Webhook}
 	}
 }
 

@@ -73,10 +73,29 @@ func (w *world) useEverything() {
 		User: w.user, Conversation: w.conversation, IDs: []core.InteractionID{head[0].ID}, Event: event,
 	})
 	w.ok(err)
+	w.derive()
 	w.readEverything(blob)
 	w.changeTenants(op)
 	w.relayEverything()
 	w.changeUsers(op)
+}
+
+// derive keeps something computed and forgets it again.
+func (w *world) derive() {
+	w.t.Helper()
+	now, err := w.MemoryVersion(w.ctx, w.id, w.user)
+	w.ok(err)
+	d := core.DerivedRecord{ID: w.ids.Derived(), Version: now, Parts: []core.DerivedPart{{Conversation: w.conversation, First: 1, Last: 9}}}
+	w.ok(w.PutDerived(w.ctx, w.id, w.user, core.DerivedIndex, []core.DerivedRecord{d}, []core.DerivedID{w.ids.Derived()}))
+	place := core.DerivedPlace(w.id, core.DerivedRecord{ID: d.ID, User: w.user, Kind: core.DerivedIndex})
+	anew, err := core.SealEnvelope(crand.Reader, make([]byte, core.EnvelopeKeySize), 2, "deployment", place, nil)
+	w.ok(err)
+	_, err = w.Reseal(w.ctx, w.id, []core.Resealed{{Place: place, Now: anew}})
+	w.ok(err)
+	for _, payload := range []bool{false, true} {
+		_, err = w.Derived(w.ctx, w.id, w.user, core.DerivedIndex, core.Page{Limit: 10}, payload)
+		w.ok(err)
+	}
 }
 
 func (w *world) readEverything(blob core.BlobRecord) {

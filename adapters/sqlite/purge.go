@@ -13,6 +13,7 @@ const everything = -1 // as a LIMIT
 var userTables = []string{
 	`DELETE FROM buffer WHERE id IN (SELECT id FROM buffer WHERE user = ? LIMIT ?)`,
 	`DELETE FROM blobs WHERE id IN (SELECT id FROM blobs WHERE user = ? LIMIT ?)`,
+	`DELETE FROM derived WHERE id IN (SELECT id FROM derived WHERE user = ? LIMIT ?)`,
 	`DELETE FROM conversations WHERE id IN (SELECT id FROM conversations WHERE user = ? LIMIT ?)`,
 	`DELETE FROM changes WHERE user = ?1 AND version IN (SELECT version FROM changes WHERE user = ?1 LIMIT ?2)`,
 	`DELETE FROM users WHERE id IN (SELECT id FROM users WHERE id = ? LIMIT ?)`,

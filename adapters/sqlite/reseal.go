@@ -51,6 +51,8 @@ func (t *txn) reseal(tenant core.TenantID, r core.Resealed) (int64, error) {
 			now, t.tenant, r.Place.User, r.Place.Record, was)
 	case core.KindBlob:
 		return t.resealBlob(r)
+	case core.KindDerived:
+		return t.resealDerived(r)
 	default:
 		return 0, nil
 	}
@@ -73,4 +75,18 @@ func (t *txn) resealBlob(r core.Resealed) (int64, error) {
 		return n, err
 	}
 	return n, t.count(core.Usage{BlobBytes: int64(len(r.Now) - len(r.Was))})
+}
+
+// resealDerived passes over what is no envelope too.
+func (t *txn) resealDerived(r core.Resealed) (int64, error) {
+	version, ok := core.EnvelopeKeyVersion(r.Now)
+	kind, rest, _ := strings.Cut(r.Place.Record, "/")
+	conversation, id, _ := strings.Cut(rest, "/")
+	if !ok {
+		return 0, nil
+	}
+	return t.affect(`UPDATE derived SET sealed = ?1, size = length(?1), key_version = ?2
+		WHERE user = (SELECT id FROM users WHERE tenant = ?3 AND user = ?4) AND derived = ?5 AND kind = ?6
+		AND conversation = ?7 AND sealed = ?8`,
+		r.Now, version, t.tenant, r.Place.User, id, kind, conversation, bytesOf(r.Was))
 }

@@ -118,8 +118,8 @@ func (t *txn) record(events ...core.Event) error {
 		if err != nil {
 			return err
 		}
-		err = t.exec(`INSERT INTO events (tenant, seq, event, type, at, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			t.tenant, seq, e.ID, e.Type, ms(e.At), e.Actor.Key, data)
+		err = t.exec(`INSERT INTO events (tenant, seq, event, type, at, actor, data, webhook) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			t.tenant, seq, e.ID, e.Type, ms(e.At), e.Actor.Key, data, e.Webhook)
 		if err != nil {
 			return err
 		}

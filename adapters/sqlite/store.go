@@ -33,6 +33,10 @@ type Options struct {
 	// steps wait for it. Nil for nobody.
 	Events func(core.TenantID)
 
+	// Committed is told after each transaction of the writer how many steps it
+	// held. It must not block. Nil for nobody.
+	Committed func(steps int)
+
 	// MaxOutbox is how many events a tenant's outbox may hold; 0 for 100,000.
 	// Past it a step that would record an event changes nothing and fails with
 	// CodeUnavailable.
@@ -50,6 +54,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Events == nil {
 		o.Events = func(core.TenantID) {}
+	}
+	if o.Committed == nil {
+		o.Committed = func(int) {}
 	}
 	if o.MaxOutbox <= 0 {
 		o.MaxOutbox = defaultMaxOutbox
@@ -84,6 +91,7 @@ var (
 	_ ports.Memories      = (*Store)(nil)
 	_ ports.Forgetting    = (*Store)(nil)
 	_ ports.Changes       = (*Store)(nil)
+	_ ports.Derived       = (*Store)(nil)
 	_ ports.Idempotency   = (*Store)(nil)
 	_ ports.Outbox        = (*Store)(nil)
 	_ ports.Recorder      = (*Store)(nil)
@@ -131,7 +139,7 @@ func (s *Store) start(ctx context.Context, dir string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	s.writer = newWriter(conn, opt.Events)
+	s.writer = newWriter(conn, opt)
 	if err := migrate(ctx, conn.Conn, migrations(), dir); err != nil {
 		return err
 	}

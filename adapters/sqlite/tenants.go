@@ -8,7 +8,7 @@ import (
 
 const (
 	tenantColumns = `t.tenant, t.profile, t.retention_days, t.max_users, t.max_conversations, t.batch_size,
-		t.encryption_mode, t.rate_per_minute, t.version, t.created_at, t.updated_at`
+		t.encryption_mode, t.rate_per_minute, t.version, t.created_at, t.updated_at, t.suspended_at, t.audit_reads`
 	selectTenant = `SELECT ` + tenantColumns + ` FROM tenants t WHERE t.tenant = ? AND t.deleted_at IS NULL`
 )
 
@@ -17,7 +17,7 @@ func tenantFields(r *core.TenantRecord) []any {
 	s := &r.Settings
 	return []any{
 		&r.ID, &r.Profile, &s.RetentionDays, &s.MaxUsers, &s.MaxConversationsPerUser, &s.BatchSize,
-		&s.EncryptionMode, &s.RateLimitPerMinute, &r.Version, at{&r.CreatedAt}, at{&r.UpdatedAt},
+		&s.EncryptionMode, &s.RateLimitPerMinute, &r.Version, at{&r.CreatedAt}, at{&r.UpdatedAt}, maybeAt{&r.SuspendedAt}, &s.AuditReads,
 	}
 }
 
@@ -44,11 +44,11 @@ func (t *txn) createTenant(n core.NewTenant) error {
 	}
 	r := n.Record
 	t.tenant, err = t.insert(`INSERT INTO tenants (tenant, email_key, profile, retention_days, max_users,
-		max_conversations, batch_size, encryption_mode, rate_per_minute, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		max_conversations, batch_size, encryption_mode, rate_per_minute, audit_reads, version, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.ID, n.EmailKey, bytesOf(r.Profile), r.Settings.RetentionDays, r.Settings.MaxUsers,
 		r.Settings.MaxConversationsPerUser, r.Settings.BatchSize, r.Settings.EncryptionMode,
-		r.Settings.RateLimitPerMinute, max(r.Version, 1), ms(r.CreatedAt), ms(r.UpdatedAt))
+		r.Settings.RateLimitPerMinute, r.Settings.AuditReads, max(r.Version, 1), ms(r.CreatedAt), ms(r.UpdatedAt))
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Store) Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord
 	})
 }
 
-// UpdateTenant replaces profile and settings.
+// UpdateTenant replaces profile, settings and suspension.
 func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, u core.TenantUpdate) (core.TenantRecord, error) {
 	return step(ctx, s, id, op, func(t *txn) (core.TenantRecord, error) {
 		if err := t.updateTenant(u); err != nil {
@@ -88,10 +88,10 @@ func (s *Store) UpdateTenant(ctx context.Context, id core.TenantID, op core.Op, 
 
 func (t *txn) updateTenant(u core.TenantUpdate) error {
 	n, err := t.affect(`UPDATE tenants SET profile = ?, retention_days = ?, max_users = ?, max_conversations = ?,
-		batch_size = ?, encryption_mode = ?, rate_per_minute = ?, version = version + 1, updated_at = ?
+		batch_size = ?, encryption_mode = ?, rate_per_minute = ?, audit_reads = ?, suspended_at = ?, version = version + 1, updated_at = ?
 		WHERE id = ? AND version = ?`,
 		bytesOf(u.Profile), u.Settings.RetentionDays, u.Settings.MaxUsers, u.Settings.MaxConversationsPerUser,
-		u.Settings.BatchSize, u.Settings.EncryptionMode, u.Settings.RateLimitPerMinute, ms(u.At),
+		u.Settings.BatchSize, u.Settings.EncryptionMode, u.Settings.RateLimitPerMinute, u.Settings.AuditReads, maybeMS(u.SuspendedAt), ms(u.At),
 		t.tenant, u.IfVersion)
 	if err != nil {
 		return err

@@ -174,7 +174,7 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 		}
 		return t.exec(`UPDATE tenants SET email_key = ?2, profile = ?3, retention_days = ?4, max_users = ?5, max_conversations = ?6,
 			batch_size = ?7, encryption_mode = ?8, rate_per_minute = ?9, version = ?10, created_at = ?11, updated_at = ?12,
-			deleted_at = NULL, purged = 0, last_seq = ?13, trimmed_seq = ?13 - ?14,
+			suspended_at = ?15, audit_reads = ?16, deleted_at = NULL, purged = 0, last_seq = ?13, trimmed_seq = ?13 - ?14,
 			users = (SELECT count(*) FROM users WHERE tenant = ?1),
 			conversations = (SELECT count(*) FROM conversations WHERE tenant = ?1),
 			interactions = (SELECT coalesce(sum(interactions), 0) FROM conversations WHERE tenant = ?1),
@@ -183,7 +183,7 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 			blob_bytes = (SELECT coalesce(sum(size), 0) FROM blobs WHERE tenant = ?1) WHERE id = ?1`,
 			t.tenant, image.EmailKey, bytesOf(r.Profile), r.Settings.RetentionDays, r.Settings.MaxUsers,
 			r.Settings.MaxConversationsPerUser, r.Settings.BatchSize, r.Settings.EncryptionMode, r.Settings.RateLimitPerMinute,
-			r.Version, ms(r.CreatedAt), ms(r.UpdatedAt), image.LastSeq, len(image.Events))
+			r.Version, ms(r.CreatedAt), ms(r.UpdatedAt), image.LastSeq, len(image.Events), maybeMS(r.SuspendedAt), r.Settings.AuditReads)
 	})
 }
 

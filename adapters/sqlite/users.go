@@ -112,6 +112,9 @@ func (s *Store) UpdateUser(ctx context.Context, tenant core.TenantID, op core.Op
 		}
 		err = t.exec(`UPDATE users SET sealed = ?, version = version + 1, updated_at = ? WHERE id = ?`,
 			bytesOf(u.Sealed), ms(u.At), r.Position)
+		if err == nil {
+			err = t.record(u.Event)
+		}
 		if err != nil {
 			return r, err
 		}

@@ -25,17 +25,19 @@ type writer struct {
 	done  chan struct{}
 	jobs  []*job // of the transaction under way; kept for its memory
 
-	events func(core.TenantID) // see Options.Events
+	events    func(core.TenantID) // see Options.Events
+	committed func(steps int)     // see Options.Committed
 
 	checkpointAt int64            // frames in the log at which to move it into the database
 	shred        bool             // the log holds what must not be found; see checkpoint.go
 	retry        <-chan time.Time // when to try again to shred
 }
 
-func newWriter(c *conn, events func(core.TenantID)) *writer {
+func newWriter(c *conn, opt Options) *writer {
 	return &writer{
 		conn:         c,
-		events:       events,
+		events:       opt.Events,
+		committed:    opt.Committed,
 		queue:        make(chan *job, queueLength),
 		done:         make(chan struct{}),
 		jobs:         make([]*job, 0, maxBatch),
@@ -132,6 +134,9 @@ func (w *writer) batch(first *job) {
 func (w *writer) finish(err error) {
 	if err == nil {
 		err = w.exec("COMMIT")
+	}
+	if err == nil {
+		w.committed(len(w.jobs))
 	}
 	if err != nil {
 		err = core.Unavailable(err)

@@ -281,3 +281,22 @@ func TestManyReadersDoNotStarveEachOther(t *testing.T) {
 		}
 	}
 }
+
+func TestCommitTellsHowManyStepsItHeld(t *testing.T) {
+	t.Parallel()
+	var most, commits atomic.Int64
+	s := openWith(t, t.TempDir(), sqlite.Options{Committed: func(steps int) {
+		commits.Add(1)
+		most.Store(max(most.Load(), int64(steps)))
+	}})
+	w := &world{t: t, ctx: t.Context(), Store: s}
+	nothing := func() error { return w.DoFunc(w.ctx, func(execFunc) error { return nil }) }
+	for _, err := range w.queue(nothing, nothing, nothing) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most.Load() < 3 || commits.Load() < 1 {
+		t.Errorf("of 3 steps that waited together, %d were told of at most, in %d commits", most.Load(), commits.Load())
+	}
+}

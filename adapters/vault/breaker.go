@@ -59,6 +59,13 @@ func (b *breaker) enter() (leave func(outcome), err error) {
 	}, nil
 }
 
+// open reports whether requests are refused, or but one is let through.
+func (b *breaker) open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures >= breakAfter
+}
+
 // report counts what came of a request.
 func (b *breaker) report(o outcome) {
 	b.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ type Options struct {
 	Timeout time.Duration // of one step, a new login included; 0 for DefaultTimeout
 	Clock   ports.Clock   // nil for the machine's
 	Log     *slog.Logger  // where failed logins are told of; nil for nowhere
+
+	// Through wraps what requests to Vault go through; nil for nothing.
+	Through func(http.RoundTripper) http.RoundTripper
 }
 
 // The ways to log in.
@@ -103,6 +107,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Log == nil {
 		o.Log = discard()
+	}
+	if o.Through == nil {
+		o.Through = func(next http.RoundTripper) http.RoundTripper { return next }
 	}
 	auth, authErr := o.Auth.complete()
 	o.Auth = auth

@@ -41,7 +41,7 @@ func Open(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{options: o, transport: transport, breaker: &breaker{clock: o.Clock}}
-	c.conn = connection{address: o.Address, namespace: o.Namespace, http: newHTTPClient(transport, o.Timeout)}
+	c.conn = connection{address: o.Address, namespace: o.Namespace, http: newHTTPClient(o.Through(transport), o.Timeout)}
 	if _, err := c.conn.as(""); err != nil {
 		return nil, err
 	}
@@ -121,6 +121,10 @@ func (c *Client) loggedIn(ctx context.Context, do func(context.Context, *login) 
 	}
 	return do(ctx, l)
 }
+
+// Broken reports whether Vault is not asked for a while, because it failed
+// several times in a row.
+func (c *Client) Broken() bool { return c.breaker.open() }
 
 // Health is nil when Vault is unsealed and the login holds. A transit key that
 // is missing is not its concern.

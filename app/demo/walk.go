@@ -40,7 +40,7 @@ func Walk(ctx context.Context, out io.Writer, base, tag string) error {
 	}
 	w.say("The context block, ready for a prompt:")
 	fmt.Fprintln(out, text(context, "context"))
-	w.say("The server keeps running with this data. Yours to use:\n\nexport RAVEN=%s\nexport KEY=%s\ncurl -sS -H \"Authorization: Bearer $KEY\" $RAVEN/api/v1/tenant/usage\n\nThe API's documentation: %s/docs   Stop with Ctrl-C.", base, w.key, base)
+	w.say("The server keeps running with this data. Yours to use:\n\nexport RAVEN=%s\nexport KEY=%s\ncurl -sS -H \"Authorization: Bearer $KEY\" $RAVEN/api/v1/tenant/usage\n\nThe console, where this key signs in: %s/console\nThe API's documentation: %s/docs   Stop with Ctrl-C.", base, w.key, base, base)
 	return nil
 }
 

@@ -18,12 +18,13 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Verify the audit log, write it out, and prove what is in it.",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "audit",
+		Short:   "Verify the audit log, write it out, and prove what is in it.",
+		Example: "  raven audit verify\n  raven audit verify --tenant ten_01j9… --checkpoint kept.txt\n  raven audit export --tenant ten_01j9… > log.jsonl",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProveCommand(), auditCheckProofCommand(), auditPubkeyCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProveCommand(), auditCheckProofCommand(), auditPubkeyCommand(), auditDropCommand(), auditInitCommand())
 	return cmd
 }
 
@@ -106,14 +107,13 @@ func auditPubkeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
-			return err
+			return outputOf(cmd).print(map[string]string{"public_key": key.String()}, "%s\n", key)
 		})
 }
 
 func auditExportCommand() *cobra.Command {
 	var tenant func() (core.TenantID, error)
-	cmd := auditSubcommand("export", "Write a tenant's audit log to the standard output, a JSON object a line, with its hashes.", cobra.NoArgs,
+	cmd := auditSubcommand("export", "Write a tenant's audit log to the standard output, a JSON object a line, with its hashes; before them what stands for events that were dropped.", cobra.NoArgs,
 		func(cmd *cobra.Command, log *app.AuditReader, _ []string) error {
 			id, err := tenant()
 			if err != nil {
@@ -132,7 +132,16 @@ func exportAudit(ctx context.Context, log *app.AuditReader, tenant core.TenantID
 	const atOnce = 1000
 	lines := json.NewEncoder(to)
 	lines.SetEscapeHTML(false)
-	for seq := int64(0); ; {
+	dropped, err := log.AuditDropped(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	if dropped.Head.Seq > 0 {
+		if err := lines.Encode(audit.DropLineOf(dropped)); err != nil {
+			return err
+		}
+	}
+	for seq := dropped.Head.Seq; ; {
 		entries, err := log.AuditEntries(ctx, tenant, seq, atOnce)
 		if err != nil {
 			return err
@@ -187,7 +196,7 @@ func prove(ctx context.Context, log *app.AuditReader, named core.TenantID, event
 			return proof, err
 		}
 	}
-	return audit.Proof{}, fmt.Errorf("no checkpoint covers an event %s: there is none, or it is too new; a checkpoint comes within a minute", event)
+	return audit.Proof{}, fmt.Errorf("no checkpoint covers an event %s: there is none, it is too new (a checkpoint comes within a minute), or it was dropped for its age", event)
 }
 
 func auditCheckProofCommand() *cobra.Command {
@@ -214,9 +223,12 @@ func auditCheckProofCommand() *cobra.Command {
 		if err := proof.Check(trusted); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: seq %d, %s %s, is in the log that %s signed.\n",
+		result := struct {
+			Event     any    `json:"event"`
+			PublicKey string `json:"public_key"`
+		}{proof.Event, trusted.String()}
+		return outputOf(cmd).print(result, "%s: seq %d, %s %s, is in the log that %s signed.\n",
 			proof.Event.TenantID, proof.Event.Seq, proof.Event.Type, proof.Event.ID, trusted)
-		return err
 	}
 	return cmd
 }

@@ -46,6 +46,7 @@ func backupCommand() *cobra.Command {
 	cmd.Long = cmd.Short + "\n" + passphraseHelp + "\n\n" +
 		"Of the embedded store the file holds the state of one moment. Of Redis it holds each user as of one moment, one after the other, " +
 		"and everything that was acknowledged before the command began. Answers kept for an Idempotency-Key, and deliveries of webhooks, are not in it."
+	cmd.Example = "  export RAVEN_BACKUP_PASSPHRASE_FILE=/etc/raven/backup-passphrase\n  raven backup --out raven-$(date +%F).backup\n  raven backup --out acme.backup --tenant ten_01j9…"
 	tenant = tenantFlag(cmd, "the one tenant to back up, with the deployment's keys; left out, all of them")
 	return cmd
 }
@@ -60,7 +61,9 @@ func restoreCommand() *cobra.Command {
 			return out.print(r, "Restored and verified: %s.\n", totals(r.Totals))
 		})
 	cmd.Long = cmd.Short + "\n" + passphraseHelp + "\n\n" +
-		"The file is checked to its end before anything is written. No server may run on the store meanwhile."
+		"The file is checked to its end before anything is written. No server may run on the store meanwhile. " +
+		"A restore that fails leaves nothing; one that was cut short on Redis is begun anew by the next with the same file."
+	cmd.Example = "  RAVEN_BACKUP_PASSPHRASE_FILE=/etc/raven/backup-passphrase raven restore --in raven-2026-11-24.backup --data_dir /var/lib/raven"
 	return cmd
 }
 
@@ -73,12 +76,8 @@ func fileCommand(
 	cmd := &cobra.Command{Use: use, Short: short, Args: usageArgs(cobra.NoArgs)}
 	load := configFlags(cmd.Flags(), false)
 	file := cmd.Flags().String(flag, "", "the backup's file")
-	format := cmd.Flags().String("output", outputText, "how to print: text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		switch {
-		case *format != outputText && *format != outputJSON:
-			return usageError{fmt.Errorf("--output is text or json, not %q", *format)}
-		case *file == "":
+		if *file == "" {
 			return usageError{fmt.Errorf("--%s is missing", flag)}
 		}
 		passphrase, err := backupPassphrase()
@@ -89,9 +88,9 @@ func fileCommand(
 		if err != nil {
 			return err
 		}
-		show, end := showBackup(os.Stderr)
+		show, end := showTransfer(os.Stderr)
 		opt := app.BackupOptions{File: *file, Passphrase: passphrase}
-		err = do(cmd.Context(), cfg, opt, show, &output{to: cmd.OutOrStdout(), json: *format == outputJSON})
+		err = do(cmd.Context(), cfg, opt, show, outputOf(cmd))
 		end()
 		return err
 	}
@@ -146,23 +145,4 @@ func backupNotes(cfg config.Config, r app.BackupResult) string {
 		note += "\nEach user is as it was at one moment, one after the other."
 	}
 	return note
-}
-
-// showBackup shows how far a backup is, on one line, if to is a terminal, and
-// ends the line.
-func showBackup(to *os.File) (show func(transfer.Progress), end func()) {
-	info, err := to.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func(transfer.Progress) {}, func() {}
-	}
-	shown := false
-	show = func(p transfer.Progress) {
-		shown = true
-		_, _ = fmt.Fprintf(to, "\r%d tenants done; %s: %d users   ", p.Tenants, p.Tenant, p.Users)
-	}
-	return show, func() {
-		if shown {
-			_, _ = fmt.Fprintln(to)
-		}
-	}
 }

@@ -31,7 +31,10 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(serveCommand(), demoCommand(), configCommand(), keyringCommand(), versionCommand(), auditCommand(), mcpCommand(), migrateCommand())
-	root.AddCommand(backupCommand(), restoreCommand())
+	root.AddCommand(healthcheckCommand(), backupCommand(), restoreCommand(), tenantsCommand(), keysCommand(), doctorCommand(), importCommand())
+	addOutput(root)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	return root
 }
 
@@ -45,7 +48,10 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 func serveCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "serve", Short: "Serve the API until it is told to stop.", Args: usageArgs(cobra.NoArgs)}
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve the API until it is told to stop.", Args: usageArgs(cobra.NoArgs),
+		Example: "  raven serve\n  raven serve --config /etc/raven/raven.yaml\n  RAVEN_STORE_BACKEND=redis RAVEN_STORE_REDIS_URL=redis://localhost:6379/0 raven serve",
+	}
 	load := configFlags(cmd.Flags(), true)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
@@ -61,7 +67,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve, walk through the main job over HTTP with a sample conversation, and keep serving.",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs), Example: "  raven demo --data_dir /tmp/raven-demo",
 	}
 	load := configFlags(cmd.Flags(), true)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +85,7 @@ func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print the effective configuration, secrets masked, and where each value comes from.",
-		Args:  usageArgs(cobra.NoArgs),
+		Args:  usageArgs(cobra.NoArgs), Example: "  raven config --config /etc/raven/raven.yaml\n  raven config --output json | jq '.[\"http.addr\"]'",
 	}
 	load := configFlags(cmd.Flags(), false)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -87,7 +93,11 @@ func configCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return cfg.Print(cmd.OutOrStdout())
+		out := outputOf(cmd)
+		if out.json {
+			return out.print(cfg.Values(), "")
+		}
+		return cfg.Print(out.to)
 	}
 	return cmd
 }
@@ -95,11 +105,15 @@ func configCommand() *cobra.Command {
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version.",
-		Args:  usageArgs(cobra.NoArgs),
+		Short: "Print the version.", Example: "  raven version --output json",
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "raven %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			v := struct {
+				Version string `json:"version"`
+				Go      string `json:"go"`
+				System  string `json:"system"`
+			}{version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			return outputOf(cmd).print(v, "raven %s %s %s\n", v.Version, v.Go, v.System)
 		},
 	}
 }

@@ -21,10 +21,11 @@ import (
 
 func keyringCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "keyring",
-		Short: "Make, extend and look at the platform keyring, and rewrap data keys.",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "keyring",
+		Short:   "Make, extend and look at the platform keyring, and rewrap data keys.",
+		Example: "  raven keyring init\n  raven keyring add && raven keyring rewrap\n  raven keyring list --output json",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(keyringInitCommand(), keyringAddCommand(), keyringListCommand(), keyringRewrapCommand(), keyringDropCommand())
 	return cmd
@@ -55,20 +56,16 @@ func reportOf(cfg config.Config, k *localkeys.Keyring) keyringReport {
 	return r
 }
 
-// keyringSubcommand is a command with the configuration's flags and --output.
+// keyringSubcommand is a command with the configuration's flags.
 func keyringSubcommand(use, short string, do func(ctx context.Context, cfg config.Config, out *output) error) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: usageArgs(cobra.NoArgs)}
 	load := configFlags(cmd.Flags(), false)
-	format := cmd.Flags().String("output", outputText, "how to print: text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *format != outputText && *format != outputJSON {
-			return usageError{fmt.Errorf("--output is text or json, not %q", *format)}
-		}
 		cfg, err := load()
 		if err != nil {
 			return err
 		}
-		err = do(cmd.Context(), cfg, &output{to: cmd.OutOrStdout(), json: *format == outputJSON})
+		err = do(cmd.Context(), cfg, outputOf(cmd))
 		if errors.Is(err, app.ErrKeyringInline) {
 			return usageError{err}
 		}

@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -34,15 +33,16 @@ func run(ctx context.Context, args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "raven: %v\n", err)
-		return exitUsage
-	default:
-		fmt.Fprintf(os.Stderr, "raven: %v\n", err)
-		return exitFailed
 	}
+	var said failedError
+	if !errors.As(err, &said) || !wantsJSON(args) { // as JSON, the result says it all
+		printFailure(os.Stderr, err, wantsJSON(args))
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
 }

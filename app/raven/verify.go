@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,25 +44,41 @@ func (v verification) run(cmd *cobra.Command, log *app.AuditReader) error {
 	if err != nil {
 		return err
 	}
-	bad := 0
+	out, bad := outputOf(cmd), 0
+	logs := []verifiedLog{}
 	for _, t := range tenants {
-		ok, err := verifyOne(cmd, log, t, how, tenant == "")
+		got, err := verifyOne(cmd, log, t, how, tenant == "")
 		if err != nil {
 			return fmt.Errorf("%s: %w", t, err)
 		}
-		if !ok {
+		if !got.OK {
 			bad++
+		}
+		logs = append(logs, got)
+	}
+	if out.json {
+		if err := out.print(logs, ""); err != nil {
+			return err
 		}
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d logs are not as they were recorded", bad, len(tenants))
+		return failedError{fmt.Errorf("%d of %d logs are not as they were recorded", bad, len(tenants))}
 	}
 	return nil
 }
 
-// verifyOne verifies one tenant's log and prints the verdict. Of one of many,
-// no checkpoint need be given.
-func verifyOne(cmd *cobra.Command, log *app.AuditReader, tenant core.TenantID, how audit.Verification, many bool) (ok bool, err error) {
+// verifiedLog is a verdict as --output json prints it.
+type verifiedLog struct {
+	Tenant  core.TenantID `json:"tenant_id"`
+	OK      bool          `json:"ok"`
+	Verdict string        `json:"verdict"`
+	Entries int64         `json:"entries"`
+	Signed  int64         `json:"signed"`
+}
+
+// verifyOne verifies one tenant's log, and prints the verdict unless that is
+// wanted as JSON. Of one of many, no checkpoint need be given.
+func verifyOne(cmd *cobra.Command, log *app.AuditReader, tenant core.TenantID, how audit.Verification, many bool) (out verifiedLog, err error) {
 	shown := progress(os.Stderr, string(tenant))
 	how.Progress = func(done, total int64) { shown(int(done), int(total)) }
 	got, err := audit.Verify(cmd.Context(), log, tenant, how)
@@ -71,13 +88,25 @@ func verifyOne(cmd *cobra.Command, log *app.AuditReader, tenant core.TenantID, h
 	}
 	text := verdict(got)
 	var fault *audit.FaultError
-	if errors.As(err, &fault) {
+	switch {
+	case errors.As(err, &fault):
 		text, err = fault.Error(), nil
+	case errors.Is(err, audit.ErrNoLog):
+		text, err = waiting(cmd, log, tenant)
 	}
-	if err == nil {
+	if err == nil && !outputOf(cmd).json {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", tenant, text)
 	}
-	return fault == nil, err
+	return verifiedLog{Tenant: tenant, OK: fault == nil, Verdict: text, Entries: got.Entries, Signed: got.Signed}, err
+}
+
+// waiting says what is known of a tenant that has no log.
+func waiting(cmd *cobra.Command, log *app.AuditReader, tenant core.TenantID) (string, error) {
+	events, there, err := log.Waiting(cmd.Context(), tenant)
+	if err != nil || !there {
+		return "", audit.ErrNoLog // also where there is no store to ask
+	}
+	return fmt.Sprintf("no event is in the log yet; %d are in the outbox, on their way to it", events), nil
 }
 
 func verdict(got audit.Verified) string {
@@ -85,7 +114,14 @@ func verdict(got audit.Verified) string {
 	if got.Signed > 0 {
 		signed = fmt.Sprintf("the first %d under a checkpoint", got.Signed)
 	}
-	return fmt.Sprintf("all %d events are as they were recorded, %s", got.Entries, signed)
+	text := fmt.Sprintf("all %d events are as they were recorded, %s", got.Entries, signed)
+	if got.Dropped > 0 {
+		text += fmt.Sprintf("; the first %d were verified and dropped for their age on %s, which is signed", got.Dropped, got.DroppedAt.Format(time.DateOnly))
+	}
+	if got.Older > 0 {
+		text += fmt.Sprintf("; checkpoints of less than that (%d) hold by their signature alone", got.Older)
+	}
+	return text
 }
 
 // how gathers the key and the checkpoints.

@@ -35,6 +35,11 @@ func (s *Service) carry(ctx context.Context, tenant core.TenantID) error {
 		if err != nil {
 			return err
 		}
+		if head.Seq == 0 {
+			if head, err = s.carryDropped(ctx, tenant); err != nil {
+				return err
+			}
+		}
 		old, err := s.Earlier.AuditEntries(ctx, tenant, head.Seq, verifyPage)
 		if err != nil {
 			return err
@@ -46,6 +51,18 @@ func (s *Service) carry(ctx context.Context, tenant core.TenantID) error {
 			return err
 		}
 	}
+}
+
+// carryDropped begins the log where the one before does.
+func (s *Service) carryDropped(ctx context.Context, tenant core.TenantID) (core.AuditHead, error) {
+	d, err := s.Earlier.AuditDropped(ctx, tenant)
+	if err != nil || d.Head.Seq == 0 {
+		return core.AuditHead{}, err
+	}
+	if !(tree{d.Head.Seq, d.Head.Tree}).whole() {
+		return core.AuditHead{}, errDamagedDrop(tenant)
+	}
+	return d.Head, s.Log.BeginAudit(ctx, tenant, d)
 }
 
 // append adds entries of another log.

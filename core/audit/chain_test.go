@@ -12,7 +12,7 @@ import (
 func TestChainBindsAnEntryToAllBeforeIt(t *testing.T) {
 	t.Parallel()
 	before, leaf := core.AuditHash{1}, core.AuditHash{2}
-	want := core.AuditHash(sha256.Sum256(slices.Concat([]byte("raven/audit/chain/v1"), before[:], leaf[:])))
+	want := sha256.Sum256(slices.Concat([]byte("raven/audit/chain/v1"), before[:], leaf[:]))
 	if got := chainHash(before, leaf); got != want {
 		t.Errorf("the chain is %x, want %x", got, want)
 	}

@@ -36,21 +36,25 @@ type fakeLog struct {
 	entries map[core.TenantID][]core.AuditEntry // in the order of their numbers
 	heads   map[core.TenantID]core.AuditHead
 	notes   map[core.TenantID][]core.Checkpoint
+	drops   map[core.TenantID]core.AuditDrop
 	down    error
 }
 
 func newFakeLog() *fakeLog {
 	return &fakeLog{
 		entries: map[core.TenantID][]core.AuditEntry{}, heads: map[core.TenantID]core.AuditHead{},
-		notes: map[core.TenantID][]core.Checkpoint{},
+		notes: map[core.TenantID][]core.Checkpoint{}, drops: map[core.TenantID]core.AuditDrop{},
 	}
 }
 
 func (l *fakeLog) AppendAudit(_ context.Context, tenant core.TenantID, entries []core.AuditEntry, head core.AuditHead) error {
 	list := l.entries[tenant]
+	gone := l.drops[tenant].Head.Seq
 	for _, e := range entries {
-		switch n := int64(len(list)); {
-		case e.Event.Seq <= n && list[e.Event.Seq-1].Chain == e.Chain:
+		switch n := int64(len(list)) + gone; {
+		case e.Event.Seq <= gone:
+			return core.ErrAuditFork
+		case e.Event.Seq <= n && list[e.Event.Seq-1-gone].Chain == e.Chain:
 		case e.Event.Seq == n+1:
 			list = append(list, e)
 		default:
@@ -99,6 +103,15 @@ func (l *fakeLog) LastCheckpoint(_ context.Context, tenant core.TenantID) (core.
 		return core.Checkpoint{}, core.NotFound()
 	}
 	return list[len(list)-1], l.down
+}
+
+func (l *fakeLog) AuditDropped(_ context.Context, tenant core.TenantID) (core.AuditDrop, error) {
+	return l.drops[tenant], l.down
+}
+
+func (l *fakeLog) BeginAudit(_ context.Context, tenant core.TenantID, d core.AuditDrop) error {
+	l.heads[tenant], l.drops[tenant] = d.Head, d
+	return l.down
 }
 
 func (l *fakeLog) AuditTenants(_ context.Context, after core.TenantID, limit int) ([]core.TenantID, error) {

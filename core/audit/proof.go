@@ -24,7 +24,8 @@ type Proof struct {
 
 // Prove finds an event in a tenant's log and proves that it is in the log that
 // the last checkpoint signed. CodeNotFound when the log has no such event, or
-// no checkpoint covers it yet. Its memory does not grow with the log.
+// no checkpoint covers it yet, or it was dropped. Its memory does not grow with
+// the log.
 func Prove(ctx context.Context, log ports.AuditLog, tenant core.TenantID, id core.EventID, key PublicKey) (Proof, error) {
 	last, err := log.LastCheckpoint(ctx, tenant)
 	if err != nil {
@@ -86,8 +87,19 @@ func find(ctx context.Context, log ports.AuditLog, tenant core.TenantID, id core
 // inclusion computes the roots that prove a leaf, in one pass.
 func inclusion(ctx context.Context, log ports.AuditLog, tenant core.TenantID, index, size int64) ([]core.AuditHash, error) {
 	spans := proofSpans(index, size)
+	dropped, err := log.AuditDropped(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	before := tree{dropped.Head.Seq, dropped.Head.Tree}
+	if !before.whole() {
+		return nil, errDamagedDrop(tenant)
+	}
 	trees := make([]tree, len(spans))
-	err := each(ctx, log, tenant, size, func(e core.AuditEntry) bool {
+	for i, s := range spans {
+		trees[i] = before.within(s)
+	}
+	err = each(ctx, log, tenant, size, func(e core.AuditEntry) bool {
 		at := e.Event.Seq - 1
 		for i, s := range spans {
 			if s.lo <= at && at < s.hi {

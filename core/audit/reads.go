@@ -21,14 +21,11 @@ type ReadItem struct {
 	Score *float64
 }
 
-// AuditsReads reports whether reads are noted.
-func (s *Service) AuditsReads() bool { return s.opt.Reads }
-
-// Read records a read, where reads are audited: who read, and the ids and
+// Read records a read, where the operator or the tenant has reads audited: who read, and the ids and
 // scores of what the answer holds, never its text. The answer must not be given
 // when it fails.
 func (s *Service) Read(ctx context.Context, caller core.Caller, r Read) error {
-	if !s.opt.Reads {
+	if !s.opt.Reads && !caller.Settings.AuditReads {
 		return nil
 	}
 	items := make([]any, 0, len(r.Items))

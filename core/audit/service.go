@@ -36,7 +36,7 @@ type Deps struct {
 	// Earlier is the log that the deployment had before it had Log. Nil for none.
 	Earlier ports.AuditLog
 
-	// Publish is handed each checkpoint after the log has it, for a copy where
+	// Publish is handed each checkpoint before the log has it, for a copy where
 	// who can change the log can't change it. Nil for none. Its error makes the
 	// checkpoint be signed and published again.
 	Publish func(tenant core.TenantID, note []byte) error
@@ -52,7 +52,7 @@ type Service struct {
 
 // Options are the operator's choices. Zero values take the defaults.
 type Options struct {
-	Reads           bool          // note every read of memory
+	Reads           bool          // note every read of memory, of tenants that did not ask too
 	CheckpointAge   time.Duration // of the oldest event without a checkpoint; 50 s
 	CheckpointAfter int64         // events without one; 1000
 }
@@ -78,9 +78,10 @@ type Query struct {
 // Types lists the types of event that a log may have.
 func Types() []core.EventType {
 	return []core.EventType{
-		core.EventTenantCreated, core.EventTenantDeleted, core.EventSettingsUpdated,
+		core.EventTenantCreated, core.EventTenantDeleted, core.EventTenantSuspended, core.EventTenantResumed, core.EventSettingsUpdated,
 		core.EventKeyCreated, core.EventKeyRotated, core.EventKeyRevoked,
-		core.EventUserCreated, core.EventUserDeleted, core.EventConversationCreated, core.EventConversationClosed,
+		core.EventUserCreated, core.EventUserUpdated, core.EventUserDeleted,
+		core.EventConversationCreated, core.EventConversationUpdated, core.EventConversationClosed,
 		core.EventMemoryFlushed, core.EventMemoryExpired, core.EventMemoryDeleted,
 		core.EventFactCreated, core.EventFactSuperseded, core.EventQuotaExhausted,
 		core.EventEncryptionRotated, core.EventKeyUnavailable, core.EventAuthFailed, core.EventMemoryRead,

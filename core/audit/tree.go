@@ -71,6 +71,22 @@ func (t tree) root() core.AuditHash {
 // span is the leaves from lo on and before hi, counted from 0.
 type span struct{ lo, hi int64 }
 
+// within is the part of the tree that lies in one of the subtrees that prove a
+// leaf behind it: such a subtree never divides one of the tree's own.
+func (t tree) within(s span) tree {
+	var part tree
+	at := int64(0)
+	for i, rest := 0, t.size; rest > 0; i++ {
+		leaves := int64(1) << (bits.Len64(uint64(rest)) - 1)
+		if s.lo <= at && at+leaves <= s.hi {
+			part.size += leaves
+			part.roots = append(part.roots, t.roots[i])
+		}
+		at, rest = at+leaves, rest-leaves
+	}
+	return part
+}
+
 // proofSpans lists the subtrees whose roots prove that leaf index is one of
 // size, in the order of RFC 6962's PATH.
 func proofSpans(index, size int64) []span {

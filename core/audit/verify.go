@@ -40,10 +40,13 @@ type Verification struct {
 
 // Verified is what a verification found to be in order.
 type Verified struct {
-	Entries     int64
+	Entries     int64 // the last Seq
 	Root        core.AuditHash
 	Checkpoints int       // kept outside, and that in the log
 	Signed      int64     // entries that the largest of them covers
+	Dropped     int64     // of the entries, the first, which are gone for their age
+	DroppedAt   time.Time // when the last of these went; zero for none
+	Older       int       // checkpoints of less than what was dropped, which hold by their signature alone
 	SignedAt    time.Time // when the log says that its own was signed; zero for none
 }
 
@@ -55,23 +58,14 @@ var ErrOtherLog = errors.New("the checkpoint given is not one of the log")
 
 // Verify computes all of a tenant's log anew from the events in it, and holds it
 // against what is stored: each entry's hashes, the numbers without gaps, the
-// head, the checkpoint in the log and those given. It fails with a *FaultError that
-// names the first event at fault, and with ErrNoLog where nothing is. Its memory
-// does not grow with the log, which may grow meanwhile.
+// head, the checkpoint in the log and those given. Where entries were dropped it
+// begins with what stands for them, once it is proven. It fails with a *FaultError
+// that names the first event at fault, and with ErrNoLog where nothing is. Its
+// memory does not grow with the log, which may grow, or be dropped from, meanwhile.
 func Verify(ctx context.Context, log ports.AuditLog, tenant core.TenantID, how Verification) (Verified, error) {
-	v := &verifier{log: log, tenant: tenant, how: how}
-	if err := v.begin(ctx); err != nil {
-		return Verified{}, err
-	}
 	for {
-		more, err := v.page(ctx)
-		if err != nil {
-			return Verified{}, err
-		}
-		if more {
-			continue
-		}
-		if done, err := v.end(ctx); done || err != nil {
+		v := &verifier{log: log, tenant: tenant, how: how}
+		if err := v.all(ctx); !errors.Is(err, errDroppedMeanwhile) {
 			return v.verified, err
 		}
 	}
@@ -89,8 +83,11 @@ type verifier struct {
 	how     Verification
 	anchors []anchor // by size, those that the log has not reached
 
+	dropped  core.AuditDrop
 	tree     tree
 	chain    core.AuditHash
+	through  int64 // where the end of what is to be dropped is, 0 for nowhere
+	cut      core.AuditHead
 	total    int64
 	signed   int64 // size of the last anchor that fitted
 	verified Verified
@@ -98,6 +95,24 @@ type verifier struct {
 
 func (v *verifier) fault(seq int64, format string, args ...any) *FaultError {
 	return &FaultError{Tenant: v.tenant, Seq: seq, Wrong: fmt.Sprintf(format, args...)}
+}
+
+func (v *verifier) all(ctx context.Context) error {
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	for {
+		more, err := v.page(ctx)
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		if done, err := v.end(ctx); done || err != nil {
+			return err
+		}
+	}
 }
 
 // begin gathers the anchors. The checkpoint in the log is read before its head.
@@ -117,6 +132,9 @@ func (v *verifier) begin(ctx context.Context) error {
 	}
 	slices.SortStableFunc(v.anchors, func(a, b anchor) int { return cmp.Compare(a.size, b.size) })
 	v.verified.Checkpoints = len(v.anchors)
+	if err := v.behindDropped(ctx); err != nil {
+		return err
+	}
 	head, err := v.log.AuditHead(ctx, v.tenant)
 	v.total = head.Seq
 	return err
@@ -157,17 +175,18 @@ func (v *verifier) inside(c core.Checkpoint) error {
 // begins with the last entry of the one before, so that one that is there twice
 // can't hide at the seam.
 func (v *verifier) page(ctx context.Context) (more bool, err error) {
+	seam := v.tree.size > v.dropped.Head.Seq
 	after := v.tree.size - 1
-	if v.tree.size == 0 {
+	if !seam {
 		after = math.MinInt64
 	}
 	entries, err := v.log.AuditEntries(ctx, v.tenant, after, verifyPage)
 	if err != nil {
 		return false, err
 	}
-	if v.tree.size > 0 && len(entries) > 0 {
+	if seam && len(entries) > 0 {
 		if entries[0].Event.Seq != v.tree.size {
-			return false, v.fault(v.tree.size, "it is gone while the log was read")
+			return false, cmp.Or(v.droppedMeanwhile(ctx), error(v.fault(v.tree.size, "it is gone while the log was read")))
 		}
 		entries = entries[1:]
 	}
@@ -188,6 +207,8 @@ func (v *verifier) entry(ctx context.Context, e *core.AuditEntry) error {
 	switch seq := e.Event.Seq; {
 	case seq < 1:
 		return v.fault(seq, "it was inserted: numbers begin at 1")
+	case seq <= v.dropped.Head.Seq:
+		return v.fault(seq, "it was inserted: the events through seq %d were dropped", v.dropped.Head.Seq)
 	case seq < next:
 		return v.fault(seq, "it is there more than once")
 	case seq > next:
@@ -210,11 +231,17 @@ func (v *verifier) entry(ctx context.Context, e *core.AuditEntry) error {
 	}
 	v.tree.add(leaf)
 	v.chain = chain
+	if v.tree.size == v.through {
+		v.cut = core.AuditHead{Seq: v.through, Chain: chain, Tree: v.tree.roots}
+	}
 	return v.anchored()
 }
 
 // gap tells an entry that is missing from one that was added behind the end.
 func (v *verifier) gap(ctx context.Context, e *core.AuditEntry, next int64) error {
+	if err := v.droppedMeanwhile(ctx); err != nil {
+		return err
+	}
 	head, err := v.log.AuditHead(ctx, v.tenant)
 	if err != nil {
 		return err
@@ -229,6 +256,11 @@ func (v *verifier) gap(ctx context.Context, e *core.AuditEntry, next int64) erro
 func (v *verifier) anchored() error {
 	for len(v.anchors) > 0 && v.anchors[0].size <= v.tree.size {
 		a := v.anchors[0]
+		if a.size < v.dropped.Head.Seq {
+			v.verified.Older++
+			v.anchors = v.anchors[1:]
+			continue
+		}
 		if a.size == v.tree.size && a.root != v.tree.root() {
 			return v.fault(v.signed+1, "the log from here to seq %d is not the one that was signed: %s, of %d events, has another root",
 				a.size, a.from, a.size)
@@ -248,6 +280,9 @@ func (v *verifier) end(ctx context.Context) (done bool, err error) {
 		if head.Seq > v.total { // it grew: read on
 			v.total = head.Seq
 			return false, nil
+		}
+		if err := v.droppedMeanwhile(ctx); err != nil {
+			return false, err
 		}
 		return false, v.fault(v.tree.size+1, "it is missing: the log's head counts %d events, and %d are there", head.Seq, v.tree.size)
 	}

@@ -84,6 +84,7 @@ type Header struct {
 // Log is a part of an audit log. The parts of one log follow each other.
 type Log struct {
 	Tenant     core.TenantID
+	Dropped    *core.AuditDrop   // with the first part, where the log begins behind what was dropped
 	Entries    []core.AuditEntry // none in the last part
 	Checkpoint *core.Checkpoint  // with the last part
 

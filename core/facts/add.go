@@ -9,34 +9,23 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-// NewFact is what a caller states. Source is optional.
-type NewFact struct {
-	Text      string
-	ValidFrom *time.Time // nil: from now on
-	Source    *core.FactSource
-}
-
 // Add keeps a fact that a caller states. Where its text says something of which
 // there is one at a time, the fact before it is superseded; where it says what
-// is known already, that fact is returned. It needs memory:write.
+// is known already, that fact is returned. One that holds no more goes to the
+// others of its kind. It needs memory:write.
 func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, n NewFact) (core.Fact, error) {
 	if err := caller.Require(core.ScopeMemoryWrite); err != nil {
 		return core.Fact{}, err
 	}
-	if msg := core.CheckFact(n.Text); msg != "" {
-		return core.Fact{}, core.Invalid("text", msg, nil)
+	if err := n.check(); err != nil {
+		return core.Fact{}, err
 	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
-	c := read(n.Text)
-	c.ValidFrom = now
-	if n.ValidFrom != nil {
-		c.ValidFrom = n.ValidFrom.UTC().Truncate(time.Millisecond)
+	c := n.candidate(now)
+	if n.history() {
+		return s.addHistory(ctx, caller, op, user, n, c, now)
 	}
-	var sources []core.FactSource
-	if n.Source != nil {
-		sources = append(sources, *n.Source)
-	}
-	return s.keep(ctx, caller, op, user, c, sources, now)
+	return s.keep(ctx, caller, op, user, c, n.Sources, now)
 }
 
 // read gives what a stated text says: by the rules where they find one thing in
@@ -52,14 +41,15 @@ func read(text string) core.FactCandidate {
 }
 
 // Learn keeps what the extractor finds in interactions. Done twice it changes
-// nothing, because what is known already only gains a source.
-func (s *Service) Learn(ctx context.Context, caller core.Caller, user core.UserID, list []core.Interaction) error {
+// nothing, because what is known already only gains a source. It reports whether
+// there was something, which may be kept also when it fails.
+func (s *Service) Learn(ctx context.Context, caller core.Caller, user core.UserID, list []core.Interaction) (some bool, err error) {
 	if s.Extract == nil || len(list) == 0 {
-		return nil
+		return false, nil
 	}
 	found, err := s.Extract.Extract(ctx, list)
-	if err != nil {
-		return err
+	if err != nil || len(found) == 0 {
+		return false, err
 	}
 	of := map[core.InteractionID]core.Interaction{}
 	for _, in := range list {
@@ -72,10 +62,10 @@ func (s *Service) Learn(ctx context.Context, caller core.Caller, user core.UserI
 		}
 		from := []core.FactSource{{Conversation: in.Conversation, Interaction: in.ID}}
 		if _, err := s.keep(ctx, caller, core.Op{}, user, c, from, in.AcceptedAt); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // keep adds a candidate to what is known of the user.

@@ -136,9 +136,24 @@ func (w *world) ok(err error) {
 
 func (w *world) hear(id core.InteractionID, text string) {
 	w.t.Helper()
-	w.ok(w.Learn(w.t.Context(), w.caller, ada, []core.Interaction{{
+	_, err := w.Learn(w.t.Context(), w.caller, ada, []core.Interaction{{
 		ID: id, Role: core.RoleUser, Content: text, Conversation: talk, OccurredAt: w.now, AcceptedAt: w.now,
-	}}))
+	}})
+	w.ok(err)
+}
+
+func TestLearningTellsWhetherThereWasSomething(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for text, want := range map[string]bool{"I live in Lisbon.": true, "All is well on board.": false} {
+		some, err := w.Learn(t.Context(), w.caller, ada, []core.Interaction{{
+			ID: "int_1", Role: core.RoleUser, Content: text, Conversation: talk, OccurredAt: w.now, AcceptedAt: w.now,
+		}})
+		w.ok(err)
+		if some != want {
+			t.Errorf("%q: %v", text, some)
+		}
+	}
 }
 
 // known lists the texts of facts.

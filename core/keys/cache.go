@@ -29,6 +29,7 @@ type cache struct {
 	mu      sync.Mutex
 	found   map[core.KeyHash]identity
 	changes uint64 // counts drops
+	stats   Stats
 }
 
 // get returns a look-up that is fresh at now, and what put needs to know.
@@ -37,7 +38,12 @@ func (c *cache) get(hash core.KeyHash, now time.Time) (found identity, ok bool, 
 	defer c.mu.Unlock()
 	found, ok = c.found[hash]
 	age := now.Sub(found.lookedUp)
-	return found, ok && age >= 0 && age < cacheLife, c.changes
+	if ok = ok && age >= 0 && age < cacheLife; ok {
+		c.stats.Hits++
+	} else {
+		c.stats.Misses++
+	}
+	return found, ok, c.changes
 }
 
 // put keeps a look-up, unless something was dropped since get gave changes.
@@ -63,6 +69,17 @@ func (c *cache) drop(tenant core.TenantID) {
 			delete(c.found, hash)
 		}
 	}
+}
+
+// Stats count look-ups of keys since the start: those that the cache answered,
+// and those that asked the store.
+type Stats struct{ Hits, Misses uint64 }
+
+// Stats returns the figures of the moment.
+func (s *Service) Stats() Stats {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return s.cache.stats
 }
 
 // Forget makes the next use of any of the tenant's keys look it up anew. It is

@@ -20,6 +20,9 @@ func TestLookUpIsKeptForLessThanASecond(t *testing.T) {
 			t.Errorf("after %v it is fresh: %v", after, ok)
 		}
 	}
+	if c.stats != (Stats{Hits: 2, Misses: 3}) {
+		t.Errorf("counted: %+v", c.stats)
+	}
 }
 
 func TestWhatThisNodeChangesIsForgottenAtOnce(t *testing.T) {

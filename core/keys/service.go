@@ -58,7 +58,7 @@ func (s *Service) Make(ctx context.Context, tenant core.TenantID, k core.NewKey)
 
 // Authenticate finds who a key belongs to. It fails with CodeUnauthenticated,
 // the same for a key that is malformed, unknown, expired or revoked; RefusedError
-// tells these apart.
+// tells these apart. With CodeTenantSuspended the caller is given too, for the log.
 func (s *Service) Authenticate(ctx context.Context, token string) (core.Caller, error) {
 	if !wellFormed(token) {
 		return core.Caller{}, refuse(RefusedError{Reason: "malformed"})
@@ -78,8 +78,12 @@ func (s *Service) Authenticate(ctx context.Context, token string) (core.Caller, 
 		}
 		return core.Caller{}, refuse(RefusedError{Reason: reason, Tenant: tenant.ID, Key: key.ID})
 	}
+	caller := core.Caller{Tenant: tenant.ID, Settings: tenant.Settings, Key: key.ID, Scopes: key.Scopes}
+	if tenant.SuspendedAt != nil {
+		return caller, core.NewError(core.CodeTenantSuspended, "The operator has suspended this tenant. Its data is kept; ask the operator.")
+	}
 	s.uses.note(core.KeyUse{Tenant: tenant.ID, Key: key.ID, At: now})
-	return core.Caller{Tenant: tenant.ID, Settings: tenant.Settings, Key: key.ID, Scopes: key.Scopes}, nil
+	return caller, nil
 }
 
 // lookUp finds a key in the cache or the store.
@@ -121,6 +125,11 @@ func (s *Service) List(ctx context.Context, caller core.Caller, cursor string, l
 		list.Items = append(list.Items, key)
 	}
 	return list, nil
+}
+
+// Current is the caller's own key.
+func (s *Service) Current(ctx context.Context, caller core.Caller) (core.APIKey, error) {
+	return s.find(ctx, caller.Tenant, caller.Key)
 }
 
 // Create makes a key for the caller's tenant, with at most the caller's scopes.

@@ -30,6 +30,16 @@ type Ingested struct {
 // reached the tenant's batch size, full batches of it are sealed into blobs.
 // CodeConversationClosed.
 func (s *Service) Ingest(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []NewInteraction) (Ingested, error) {
+	return s.ingest(ctx, caller, op, user, conversation, list, true)
+}
+
+// IngestOnly is Ingest for interactions whose facts are known otherwise: none
+// are looked for in them.
+func (s *Service) IngestOnly(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []NewInteraction) (Ingested, error) {
+	return s.ingest(ctx, caller, op, user, conversation, list, false)
+}
+
+func (s *Service) ingest(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []NewInteraction, tell bool) (Ingested, error) {
 	interactions, err := s.check(list)
 	if err != nil {
 		return Ingested{}, err
@@ -44,7 +54,9 @@ func (s *Service) Ingest(ctx context.Context, caller core.Caller, op core.Op, us
 	if err != nil {
 		return Ingested{}, err
 	}
-	s.tell(caller, user, conversation, interactions, appended)
+	if tell {
+		s.tell(caller, user, conversation, interactions, appended)
+	}
 	done := Ingested{IDs: appended.IDs, Buffered: appended.Buffered}
 	if appended.Buffered >= caller.Settings.BatchSize {
 		s.flushFull(ctx, caller, user, conversation, &done)

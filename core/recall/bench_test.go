@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,60 +12,123 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
+var benchSizes = []int{1_000, 10_000, 100_000}
+
 func BenchmarkSearch(b *testing.B) {
-	for _, n := range []int{1_000, 10_000} {
+	benchRecall(b, func(x *index, question string) {
+		x.search(Query{Text: question, Limit: 10}, factFilter{}, DefaultWeights())
+	})
+}
+
+func BenchmarkContext(b *testing.B) {
+	benchRecall(b, func(x *index, question string) {
+		x.context(ContextQuery{Text: question}, factFilter{}, DefaultWeights())
+	})
+}
+
+// benchRecall measures questions to indexes of several sizes.
+func benchRecall(b *testing.B, ask func(x *index, question string)) {
+	for _, n := range benchSizes {
+		x, heap := weighed(n)
+		questions := benchQuestions(200)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			x := benchIndex(n)
-			runtime.GC()
-			runtime.ReadMemStats(&after)
-			heap := float64(after.HeapAlloc - before.HeapAlloc)
-			questions := benchQuestions(100)
-			every := factFilter{}
-			b.ResetTimer()
-			for i := range b.N {
-				x.search(Query{Text: questions[i%len(questions)], Limit: 10}, every)
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				start := time.Now()
+				ask(x, questions[i%len(questions)])
+				took = append(took, time.Since(start))
 			}
-			b.ReportMetric(heap/float64(n), "B/interaction")
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+			b.ReportMetric(float64(heap)/float64(n), "B/interaction")
 			b.ReportMetric(float64(x.bytes)/float64(n), "counted-B/interaction")
+		})
+		runtime.KeepAlive(x)
+	}
+}
+
+// BenchmarkBuild measures making an index of interactions that are in memory.
+func BenchmarkBuild(b *testing.B) {
+	for _, n := range benchSizes[:2] {
+		talk := benchTalk(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				benchIndexOf(talk)
+			}
 		})
 	}
 }
 
-// benchIndex holds turns of some 20 words, drawn as in language: few words
-// often, most of them rarely.
-func benchIndex(n int) *index {
-	x := newIndex(analyser{plainStemmer{}}, 1)
-	random := rand.New(rand.NewPCG(1, 2))
-	zipf := rand.NewZipf(random, 1.1, 8, 20_000)
-	for i := range n {
-		x.add(x.analyser.prepare(core.Interaction{
-			ID: core.InteractionID(fmt.Sprintf("int_%026d", i)), Number: int64(i%50 + 1),
-			Conversation: core.ConversationID(fmt.Sprintf("cnv_%026d", i/50)),
-			Role:         core.RoleUser, Name: []string{"Ada", "Grace"}[i%2], Content: benchText(zipf, 5+random.IntN(30)),
-			OccurredAt: time.Unix(int64(i*100), 0), AcceptedAt: time.Unix(int64(i*100), 0),
-		}))
+// weighed gives an index and the heap that it takes with its interactions.
+func weighed(n int) (x *index, bytes int64) {
+	before := heap()
+	x = benchIndex(n)
+	return x, heap() - before
+}
+
+func benchIndex(n int) *index { return benchIndexOf(benchTalk(n)) }
+
+func benchIndexOf(talk []core.Interaction) *index {
+	x := newIndex(analyser{stemmer: plainStemmer{}}, 1)
+	for i := range talk {
+		x.add(x.analyser.prepare(talk[i]))
 	}
 	return x
 }
 
-func benchQuestions(n int) []string {
-	zipf := rand.NewZipf(rand.New(rand.NewPCG(3, 4)), 1.1, 8, 20_000)
-	list := make([]string, n)
-	for i := range list {
-		list[i] = "What did Ada say about " + benchText(zipf, 6) + "?"
+// benchTalk makes talk as people have it: words few of which are frequent and
+// most rare, conversations of some twenty turns about a few subjects of their
+// own, one other person of forty in each.
+func benchTalk(n int) []core.Interaction {
+	random := rand.New(rand.NewPCG(1, 2))
+	frequent := rand.NewZipf(random, 1.1, 8, 20_000)
+	list := make([]core.Interaction, 0, n)
+	for c := 0; len(list) < n; c++ {
+		id := core.ConversationID(fmt.Sprintf("cnv_%026d", c))
+		other := fmt.Sprintf("Person%d", random.IntN(40))
+		var subjects []string
+		for range 6 {
+			subjects = append(subjects, benchWord(frequent.Uint64()))
+		}
+		for turn := range min(10+random.IntN(20), n-len(list)) {
+			at := time.Unix(int64(c)*86_400+int64(turn)*60, 0)
+			list = append(list, core.Interaction{
+				ID: core.InteractionID(fmt.Sprintf("int_%026d", len(list))), Number: int64(turn + 1), Conversation: id,
+				Role: []core.Role{core.RoleUser, core.RoleAssistant}[turn%2], Name: []string{"Ada", other}[turn%2],
+				Content: benchText(random, frequent, subjects), OccurredAt: at, AcceptedAt: at,
+			})
+		}
 	}
 	return list
 }
 
-func benchText(zipf *rand.Zipf, n int) string {
+func benchText(random *rand.Rand, frequent *rand.Zipf, subjects []string) string {
+	list := make([]string, 5+random.IntN(25))
+	for i := range list {
+		if list[i] = benchWord(frequent.Uint64()); random.IntN(6) == 0 {
+			list[i] = subjects[random.IntN(len(subjects))]
+		}
+	}
+	return strings.Join(list, " ") + []string{".", ".", ".", "?"}[random.IntN(4)]
+}
+
+func benchWord(n uint64) string { return fmt.Sprintf("word%x", n) }
+
+// benchQuestions ask about words as people do: of the talk, but not of its most
+// frequent words alone.
+func benchQuestions(n int) []string {
+	random := rand.New(rand.NewPCG(3, 4))
+	frequent := rand.NewZipf(random, 1.1, 8, 20_000)
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("word%x", zipf.Uint64())
+		list[i] = []string{"What did Ada say about", "When was", "Which of them liked", fmt.Sprintf("Why did Person%d go to", i%40)}[i%4]
+		for range 3 + random.IntN(4) {
+			list[i] += " " + benchWord(frequent.Uint64())
+		}
+		list[i] += "?"
 	}
-	return strings.Join(list, " ")
+	return list
 }
 
 type plainStemmer struct{}

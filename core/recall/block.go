@@ -27,23 +27,24 @@ const (
 //	- [c1 2023-06-09 19:55] assistant: Good evening!
 //	</recalled_memory>
 type block struct {
-	index     *index
-	scores    []float64 // of the ranking, by slot
-	budget    int
-	size      int // of all that is in it, by bytes, with its first and last line
-	truncated bool
+	index   *index
+	ranking *ranking
+	budget  int
+	size    int // of all that is in it, by bytes, with its first and last line
+	omitted Omitted
 
 	names    map[*conversation]string // c1, c2, …
 	order    []*conversation          // by name
 	lines    map[int32]string         // by slot
 	episodes []int32
 	recent   []int32
+	older    []int32 // recent turns that did not fit
 	facts    []scoredFact
 }
 
-func newBlock(x *index, budget int) *block {
+func newBlock(r *ranking, budget int) *block {
 	return &block{
-		index: x, budget: budget, size: len(blockOpen) + 1 + len(blockClose),
+		index: r.index, ranking: r, budget: budget, size: len(blockOpen) + 1 + len(blockClose),
 		names: map[*conversation]string{}, lines: map[int32]string{},
 	}
 }
@@ -58,7 +59,7 @@ func (b *block) addRecent(list []int32, shared bool) {
 	for i, slot := range list {
 		cut := i == 0 && !shared
 		if !b.add(slot, limit, cut) {
-			b.truncated = true
+			b.older = list[i:]
 			break // older ones without it would not be recent talk
 		}
 		b.recent = append(b.recent, slot)
@@ -67,14 +68,15 @@ func (b *block) addRecent(list []int32, shared bool) {
 }
 
 // addHits adds hits, given best first, and the neighbours of the best ones.
-func (b *block) addHits(hits []int32, pass func(*turn) bool) {
+func (b *block) addHits(hits []hit, f *turnFilter) {
 	room := b.budget / neighbourShare // for neighbours
-	for i, slot := range hits {
-		if !b.addEpisode(slot, b.budget, i == 0) {
-			b.truncated = true
+	for i, h := range hits {
+		if !b.addEpisode(h.slot, b.budget, i == 0) {
+			b.omitted.Episodes++
+			continue
 		}
-		for _, neighbour := range []int32{b.index.before(slot), b.index.after(slot)} {
-			if neighbour == none || !pass(&b.index.turns[neighbour]) {
+		for _, neighbour := range []int32{b.index.before(h.slot), b.index.after(h.slot)} {
+			if neighbour == none || !f.pass(&b.index.turns[neighbour]) {
 				continue
 			}
 			before := b.size
@@ -117,14 +119,14 @@ func (b *block) add(slot int32, limit int, cut bool) bool {
 	}
 	t := &b.index.turns[slot]
 	name, legend := b.name(t.conversation)
-	head := fmt.Sprintf("- [%s %s] %s: ", name, time.UnixMilli(t.occurredAt).UTC().Format("2006-01-02 15:04"), speaker(t))
+	head := fmt.Sprintf("- [%s %s] %s: ", name, time.UnixMilli(t.occurredAt).UTC().Format("2006-01-02 15:04"), speakerOf(t))
 	room := limit - b.size - legend - len(head) - 1 // a line break
 	line, whole := quote(t.content, room)
 	if !whole {
 		if !cut || line == "" {
 			return false
 		}
-		b.truncated = true
+		b.omitted.Cut = true
 	}
 	if _, known := b.names[t.conversation]; !known {
 		b.names[t.conversation] = name
@@ -150,7 +152,7 @@ func (b *block) name(c *conversation) (name string, legend int) {
 
 func legendEntry(name string, c *conversation) string { return " " + name + "=" + string(c.id) }
 
-func speaker(t *turn) string {
+func speakerOf(t *turn) string {
 	name, role := t.name.Value(), string(t.role.Value())
 	if name == "" {
 		return role
@@ -161,9 +163,14 @@ func speaker(t *turn) string {
 
 // render writes the block.
 func (b *block) render() Context {
-	out := Context{TokenCounter: TokenCounter, Truncated: b.truncated, Items: []Item{}}
+	for _, slot := range b.older {
+		if _, there := b.lines[slot]; !there { // as a hit
+			b.omitted.Recent++
+		}
+	}
+	out := Context{TokenCounter: TokenCounter, Truncated: b.omitted != Omitted{}, Omitted: b.omitted, Items: []Item{}}
 	if b.size > b.budget {
-		out.Truncated = true
+		out.Truncated = true // not even an empty block fits
 		return out
 	}
 	var text strings.Builder
@@ -182,7 +189,7 @@ func (b *block) render() Context {
 	for _, slot := range slices.Concat(b.episodes, b.recent) {
 		text.WriteString(b.lines[slot] + "\n")
 		item := b.index.turns[slot].item()
-		item.Score = b.scores[slot]
+		item.Score = b.ranking.scoreOf(slot)
 		out.Items = append(out.Items, item)
 	}
 	text.WriteString(blockClose)

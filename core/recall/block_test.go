@@ -58,7 +58,7 @@ func hostile(t *rapid.T, name string) string {
 
 // hostileIndex holds a few conversations of hostile turns.
 func hostileIndex(t *rapid.T) *index {
-	x := newIndex(analyser{plainStemmer{}}, 1)
+	x := newIndex(analyser{stemmer: plainStemmer{}}, 1)
 	n := rapid.IntRange(0, 12).Draw(t, "turns")
 	for i := range n {
 		at := time.Unix(int64(rapid.IntRange(0, 100_000).Draw(t, "at")), 0)
@@ -71,9 +71,7 @@ func hostileIndex(t *rapid.T) *index {
 	var facts []known
 	for i := range rapid.IntRange(0, 4).Draw(t, "facts") {
 		f := core.Fact{ID: core.FactID("fact_" + string(rune('a'+i))), Subject: hostile(t, "subject"), Text: hostile(t, "fact")}
-		k := known{KnownFact: core.KnownFact{Fact: f}}
-		k.terms, k.length, _ = x.analyser.terms(f.Text)
-		facts = append(facts, k)
+		facts = append(facts, x.analyser.known(core.KnownFact{Fact: f}))
 	}
 	x.setFacts(facts)
 	return x
@@ -83,7 +81,7 @@ func TestNothingRecalledLeavesItsLineOrBlock(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		x := hostileIndex(t)
-		c := x.context(ContextQuery{Text: "word recalled memory", MaxTokens: rapid.IntRange(1, 800).Draw(t, "tokens")}, factFilter{})
+		c := x.context(ContextQuery{Text: "word recalled memory", MaxTokens: rapid.IntRange(1, 800).Draw(t, "tokens")}, factFilter{}, DefaultWeights())
 		if c.Text == "" {
 			return
 		}
@@ -111,7 +109,7 @@ func TestContextKeepsItsBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := hostileIndex(t)
 		tokens := rapid.IntRange(1, 300).Draw(t, "tokens")
-		c := x.context(ContextQuery{Text: "word", MaxTokens: tokens}, factFilter{})
+		c := x.context(ContextQuery{Text: "word", MaxTokens: tokens}, factFilter{}, DefaultWeights())
 		if want := (len(c.Text) + 3) / 4; c.TokenCount != want || c.TokenCount > tokens {
 			t.Fatalf("%d tokens said, %d counted, %d allowed", c.TokenCount, want, tokens)
 		}

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -23,6 +24,8 @@ type cache struct {
 	tenants map[core.TenantID]map[core.UserID]*entry
 	used    *list.List // of *entry, the last used first
 	bytes   int64
+
+	hits, follows, builds atomic.Uint64
 }
 
 // entry is one user's index and its locks.
@@ -125,7 +128,10 @@ func (c *cache) forgetUser(o owner) {
 func (c *cache) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{Users: c.used.Len(), Bytes: c.bytes}
+	return Stats{
+		Users: c.used.Len(), Bytes: c.bytes,
+		Hits: c.hits.Load(), Follows: c.follows.Load(), Builds: c.builds.Load(),
+	}
 }
 
 const anyVersion = -1

@@ -68,7 +68,8 @@ func (x *index) forget(ids []core.InteractionID) {
 	}
 	for c := range touched {
 		c.order = slices.DeleteFunc(c.order, func(slot int32) bool { return x.turns[slot].id == "" })
-		x.divide(c)
+		x.divide(c, 0)
+		x.age(c)
 		if len(c.order) == 0 {
 			delete(x.conversations, c.id)
 			x.bytes -= conversationBytes
@@ -80,16 +81,14 @@ func (x *index) forget(ids []core.InteractionID) {
 // its place in the conversation's order, which is the caller's to close.
 func (x *index) remove(slot int32) {
 	t := &x.turns[slot]
-	p := x.analyser.prepare(core.Interaction{Content: t.content, Name: t.name.Value()})
-	for term := range p.terms {
-		x.unpost(term, slot)
-	}
-	x.leave(slot)
+	x.unpostAll(x.analyse(slot), slot)
+	x.leaveSpeaker(x.places[slot].speaker)
 	x.length -= int64(x.places[slot].length)
 	x.languages[t.language]--
 	x.bytes -= t.bytes()
+	x.vectors.forget(slot, t.conversation.id, t.number)
 	delete(x.byID, t.id)
 	*t = turn{}
-	x.places[slot] = place{previous: none, next: none, session: none}
+	x.places[slot] = place{session: none, speaker: nobody}
 	x.free = append(x.free, slot)
 }

@@ -28,6 +28,9 @@ type ContextQuery struct {
 	Until        *time.Time
 	Include      []Include // none for all
 	Metadata     core.Metadata
+
+	probe     *probe                         // the query's vector; nil for none
+	relevance map[core.InteractionID]float64 // of the hits that were ordered anew
 }
 
 // TokenCounter names how tokens are counted: the bytes of the block divided by
@@ -40,13 +43,24 @@ const bytesPerToken = 4
 // Context is a block of context. Items are its lines, in its order, each once;
 // their Text is not cut. Text is "" when not even the block's first and last
 // line fit; where nothing was found, it is those two lines. Truncated says that
-// something found was cut or left out for the budget.
+// something found was cut or left out for the budget, Omitted what.
 type Context struct {
 	Text         string
 	TokenCount   int
 	TokenCounter string
 	Truncated    bool
+	Omitted      Omitted
 	Items        []Item
+}
+
+// Omitted counts what was found and did not fit: into the part of the budget of
+// facts, of recent turns, or into all of it. Neighbours, which nobody looked
+// for, and facts that the question says nothing of do not count.
+type Omitted struct {
+	Facts    int
+	Episodes int // hits
+	Recent   int
+	Cut      bool // the best hit, or the latest turn of a block without hits, lost its end
 }
 
 const (
@@ -67,9 +81,14 @@ const (
 
 // Context returns a block of the facts that hold, the best interactions with
 // their neighbours, in order of time, and after them the most recent turns of a
-// conversation. The
-// block never takes more than MaxTokens; hits that do not fit are left out, and
-// the best of all is cut when it does not fit alone.
+// conversation.
+//
+// The block never takes more than MaxTokens. Facts get a quarter of it at most,
+// recent turns a quarter of what the facts leave, neighbours an eighth of all,
+// and hits what is left, best first; where there is nothing of the other kinds,
+// facts or recent turns may take it all. What does not fit is left out; only the
+// best hit is cut when it does not fit whole. The same request of the same
+// memory gives the same bytes.
 //
 // It needs the scope memory:read. CodeNotFound when the user does not exist,
 // otherwise the errors of the ports.
@@ -79,26 +98,37 @@ func (s *Service) Context(ctx context.Context, caller core.Caller, user core.Use
 	}
 	var out Context
 	now := s.clock.Now()
+	q.probe = s.vectors.probe(ctx, caller.Tenant, q.Text)
+	f := factFilter{filter{since: q.Since, until: q.Until, metadata: q.Metadata, cutoff: caller.Settings.RetentionCutoff(now)}, now}
+	if s.rerank != nil && includes(q.Include, IncludeEpisodes) {
+		var best []Item
+		err := s.read(ctx, caller.Tenant, user, func(x *index) { best = x.bestHits(q, f, s.weights, s.rerank.Top) })
+		if err != nil {
+			return out, err
+		}
+		q.relevance = s.rerank.ofHits(ctx, q.Text, best)
+	}
 	err := s.read(ctx, caller.Tenant, user, func(x *index) {
-		f := filter{since: q.Since, until: q.Until, metadata: q.Metadata, cutoff: caller.Settings.RetentionCutoff(now)}
-		out = x.context(q, factFilter{f, now})
+		out = x.context(q, f, s.weights)
+		s.vectors.want(owner{caller.Tenant, user}, x)
 	})
 	return out, err
 }
 
-func (x *index) context(q ContextQuery, f factFilter) Context {
+func (x *index) context(q ContextQuery, f factFilter, w Weights) Context {
 	pass := f.compile()
 	tokens := q.MaxTokens
 	if tokens <= 0 {
 		tokens = core.DefaultMaxTokens
 	}
-	b := newBlock(x, min(tokens, core.MaxMaxTokens)*bytesPerToken)
-	r := x.rank(q.Text)
+	r := x.rank(q.Text, w)
 	defer r.release()
-	b.scores = r.score
-	var hits, recent []int32
+	r.addVector(q.probe)
+	b := newBlock(r, min(tokens, core.MaxMaxTokens)*bytesPerToken)
+	var hits []hit
+	var recent []int32
 	if includes(q.Include, IncludeEpisodes) {
-		hits = r.hits(pass)
+		hits = r.reorder(r.best(contextHits, contextFloor, pass), q.relevance)
 	}
 	if includes(q.Include, IncludeRecent) {
 		recent = x.recent(q.Conversation, pass)
@@ -115,56 +145,45 @@ func includes(list []Include, part Include) bool {
 	return len(list) == 0 || slices.Contains(list, part)
 }
 
-// hits returns the best turns that a block is made of, best first.
-func (r *ranking) hits(pass func(*turn) bool) []int32 {
-	top := r.best(contextHits, pass)
-	for i, slot := range top {
-		if r.score[slot] < contextFloor*r.score[top[0]] {
-			return top[:i]
-		}
-	}
-	return top
-}
-
 // recent returns the last turns of a conversation that pass, newest first; of
 // the one that spoke last, when none is named.
-func (x *index) recent(id core.ConversationID, pass func(*turn) bool) []int32 {
+func (x *index) recent(id core.ConversationID, f *turnFilter) []int32 {
 	c := x.conversations[id]
 	if id == "" {
-		c = x.latest(pass)
+		c = x.latest(f)
 	}
 	if c == nil {
 		return nil
 	}
 	var list []int32
 	for _, slot := range slices.Backward(c.order) {
-		if len(list) < recentTurns && pass(&x.turns[slot]) {
+		if len(list) == recentTurns {
+			break
+		}
+		if f.pass(&x.turns[slot]) {
 			list = append(list, slot)
 		}
 	}
 	return list
 }
 
-// latest returns the conversation of the turn that was accepted last, of those
-// that pass.
-func (x *index) latest(pass func(*turn) bool) *conversation {
-	var latest *turn
-	for _, c := range x.conversations {
+// latest returns the conversation that spoke last, of those with a turn that
+// passes.
+func (x *index) latest(f *turnFilter) *conversation {
+	var latest *conversation
+	var last lastTurn
+	for _, c := range slices.Backward(x.byAge) {
+		if latest != nil && c.last.compare(last) < 0 {
+			break
+		}
 		for _, slot := range slices.Backward(c.order) {
-			if t := &x.turns[slot]; pass(t) {
-				if latest == nil || newer(t, latest) {
-					latest = t
+			if t := &x.turns[slot]; f.pass(t) {
+				if l := (lastTurn{t.acceptedAt, t.id}); latest == nil || l.compare(last) > 0 {
+					latest, last = c, l
 				}
 				break
 			}
 		}
 	}
-	if latest == nil {
-		return nil
-	}
-	return latest.conversation
-}
-
-func newer(a, b *turn) bool {
-	return a.acceptedAt > b.acceptedAt || a.acceptedAt == b.acceptedAt && a.id > b.id
+	return latest
 }

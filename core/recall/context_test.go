@@ -63,7 +63,7 @@ func TestTheBestHitIsCutRatherThanLeftOut(t *testing.T) {
 	long := "accordion " + strings.Repeat("music and more music ", 100)
 	w.say("cnv_1", line{who: "Ann", text: long})
 	got := w.context(recall.ContextQuery{Text: "accordion", MaxTokens: 60})
-	if !got.Truncated || len(got.Items) != 1 || got.TokenCount != 60 || !strings.Contains(got.Text, "accordion music") || !strings.Contains(got.Text, "…\n") {
+	if !got.Truncated || got.Omitted != (recall.Omitted{Cut: true}) || len(got.Items) != 1 || got.TokenCount != 60 || !strings.Contains(got.Text, "accordion music") || !strings.Contains(got.Text, "…\n") {
 		t.Errorf("got %+v", got)
 	}
 	if got.Items[0].Text != long {
@@ -78,7 +78,7 @@ func TestWhatDoesNotFitIsLeftOutAndSaid(t *testing.T) {
 	w.say("cnv_1", line{who: "Ann", text: "accordion " + strings.Repeat("long ", 300), after: day})
 	w.say("cnv_1", line{who: "Ann", text: "accordion again", after: 2 * day})
 	got := w.context(recall.ContextQuery{Text: "accordion", MaxTokens: 100, Include: []recall.Include{recall.IncludeEpisodes}})
-	if !got.Truncated || !slices.Equal(texts(got.Items), []string{"accordion", "accordion again"}) {
+	if !got.Truncated || got.Omitted != (recall.Omitted{Episodes: 1}) || !slices.Equal(texts(got.Items), []string{"accordion", "accordion again"}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -101,7 +101,7 @@ func TestRecentTurnsComeLastAndTakeAQuarterAtMost(t *testing.T) {
 			t.Error("an older turn after a recent one")
 		}
 	}
-	if recent == 0 || recent > 400 || !got.Truncated {
+	if recent == 0 || recent > 400 || !got.Truncated || got.Omitted.Recent == 0 {
 		t.Errorf("recent turns take %d of 1600 bytes, truncated %v", recent, got.Truncated)
 	}
 	if !slices.IsSortedFunc(got.Items, func(a, b recall.Item) int { return a.OccurredAt.Compare(b.OccurredAt) }) {

@@ -3,6 +3,8 @@
 // by the store's changes, and answers two questions of it: the interactions
 // that fit a query best, and a block of context for a prompt.
 //
-// Ranking uses no model. Its signals, one small function each, are in rank.go
-// and signals.go; every weight is a constant with its reason.
+// Ranking needs no model. Its signals, one small function each, are in rank.go
+// and signals.go; what they weigh is in weights.go. Where there is an embedder,
+// the nearness of vectors is one more signal (dense.go), and where there is a
+// reranker, it orders the best anew (rerank.go).
 package recall

@@ -26,8 +26,16 @@ type factReader interface {
 // known is a fact as it is indexed.
 type known struct {
 	core.KnownFact
-	terms  map[string]int32
-	length int32
+	terms    termCounts
+	length   int32
+	subjects []string // the words of the subject
+}
+
+// known makes a fact ready to be indexed, as prepare does an interaction.
+func (a analyser) known(f core.KnownFact) known {
+	k := known{KnownFact: f, subjects: words(f.Subject)}
+	k.terms, k.length, _ = a.terms(f.Text)
+	return k
 }
 
 // readFacts reads the owner's facts; none where nobody keeps any.
@@ -41,12 +49,7 @@ func (s store) readFacts(ctx context.Context, o owner) ([]known, error) {
 	}
 	facts := make([]known, 0, len(list))
 	for _, f := range list {
-		k := known{KnownFact: f}
-		k.terms, k.length, _ = s.analyser.terms(f.Text)
-		for _, w := range words(f.Subject) {
-			k.terms[nameTerm(w)] = 1
-		}
-		facts = append(facts, k)
+		facts = append(facts, s.analyser.known(f))
 	}
 	return facts, nil
 }
@@ -64,7 +67,7 @@ func (x *index) setFacts(facts []known) {
 
 func (k *known) bytes() int64 {
 	n := int64(turnBytes) + int64(len(k.Text)+len(k.Subject)+len(k.Attribute)+len(k.Value))
-	return n + int64(len(k.terms))*(termBytes+postingBytes)
+	return n + int64(len(k.terms))*termBytes
 }
 
 // factFilter says which facts an answer may hold.
@@ -99,7 +102,7 @@ type scoredFact struct {
 // last; of equals, the newest first. A fact is scored as a turn's own words are.
 func (r *ranking) scoreFacts(f factFilter) []scoredFact {
 	var list []scoredFact
-	best := r.lexicalBest
+	best := r.scale
 	for i := range r.index.facts {
 		k := &r.index.facts[i]
 		if !f.pass(k) {
@@ -127,8 +130,8 @@ func (r *ranking) factScore(k *known) float64 {
 		count := int32(0)
 		with := 1
 		for _, term := range w.terms {
-			count += k.terms[term]
-			with += len(r.index.terms[term])
+			count += k.terms.of(term)
+			with += len(r.index.terms[term].list)
 		}
 		if count > 0 {
 			idf := w.weight * inverseFrequency(with, r.index.live()+1)
@@ -141,8 +144,8 @@ func (r *ranking) factScore(k *known) float64 {
 // factSpeaker raises facts about whom the question names.
 func (r *ranking) factSpeaker(k *known) float64 {
 	for _, w := range r.question.words {
-		if k.terms[nameTerm(w.word)] > 0 {
-			return speakerFactor
+		if slices.Contains(k.subjects, w.word) {
+			return r.weights.Speaker
 		}
 	}
 	return 1
@@ -180,7 +183,9 @@ func (b *block) addFacts(list []scoredFact, shared bool) {
 	for _, f := range list {
 		line := f.line()
 		if b.size+len(line)+1 > limit {
-			b.truncated = b.truncated || f.score > 0
+			if f.score > 0 {
+				b.omitted.Facts++
+			}
 			continue
 		}
 		b.facts = append(b.facts, f)

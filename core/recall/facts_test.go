@@ -13,7 +13,7 @@ var factsDay = time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)
 
 // factsIndex holds facts, the first of Ada, and one turn.
 func factsIndex() *index {
-	x := newIndex(analyser{plainStemmer{}}, 1)
+	x := newIndex(analyser{stemmer: plainStemmer{}}, 1)
 	x.add(x.analyser.prepare(core.Interaction{
 		ID: "int_1", Number: 1, Conversation: "cnv_1", Role: core.RoleUser, Content: "jazz evening", OccurredAt: factsDay, AcceptedAt: factsDay,
 	}))
@@ -25,12 +25,7 @@ func factsIndex() *index {
 		{Subject: "user", Text: "I drink tea", ValidTo: &until},
 	} {
 		f.ID, f.ValidFrom = core.FactID("fact_"+string(rune('a'+i))), factsDay.AddDate(0, 0, i)
-		k := known{KnownFact: core.KnownFact{Fact: f, TakenAt: factsDay}}
-		k.terms, k.length, _ = x.analyser.terms(f.Text)
-		for _, w := range words(f.Subject) {
-			k.terms[nameTerm(w)] = 1
-		}
-		facts = append(facts, k)
+		facts = append(facts, x.analyser.known(core.KnownFact{Fact: f, TakenAt: factsDay}))
 	}
 	x.setFacts(facts)
 	return x
@@ -63,7 +58,7 @@ func TestFactsAreFoundBesideWhatWasSaid(t *testing.T) {
 		{Query{Text: "tea"}, factFilter{filter: filter{roles: []core.Role{core.RoleUser}}, now: factsDay}, nil},
 		{Query{Text: "tea"}, factFilter{filter: filter{cutoff: factsDay}, now: factsDay}, nil}, // all expired
 	} {
-		got := foundIDs(x.search(c.query, c.f))
+		got := foundIDs(x.search(c.query, c.f, DefaultWeights()))
 		slices.Sort(got)
 		want := slices.Clone(c.want)
 		slices.Sort(want)
@@ -71,7 +66,7 @@ func TestFactsAreFoundBesideWhatWasSaid(t *testing.T) {
 			t.Errorf("%q with %+v found %q, want %q", c.query.Text, c.f, got, c.want)
 		}
 	}
-	if got := foundIDs(x.search(Query{Text: "tea ada"}, now)); got[0] != "fact_a" {
+	if got := foundIDs(x.search(Query{Text: "tea ada"}, now, DefaultWeights())); got[0] != "fact_a" {
 		t.Errorf("who is named comes first: %q", got)
 	}
 }
@@ -80,16 +75,16 @@ func TestContextBeginsWithTheFactsThatHold(t *testing.T) {
 	t.Parallel()
 	x := factsIndex()
 	f := factFilter{now: factsDay.AddDate(0, 2, 0)}
-	c := x.context(ContextQuery{Text: "where do I live, in lisbon?"}, f)
+	c := x.context(ContextQuery{Text: "where do I live, in lisbon?"}, f, DefaultWeights())
 	lines := strings.Split(c.Text, "\n")
 	if len(c.Items) != 3 || lines[2] != "- [fact since 2024-05-02] user: I live in Lisbon" || !strings.HasPrefix(lines[3], "- [fact since 2024-05-01] Ada: ") {
 		t.Errorf("%d items:\n%s", len(c.Items), c.Text)
 	}
-	c = x.context(ContextQuery{Text: "lisbon", Include: []Include{IncludeEpisodes, IncludeRecent}}, f)
+	c = x.context(ContextQuery{Text: "lisbon", Include: []Include{IncludeEpisodes, IncludeRecent}}, f, DefaultWeights())
 	if strings.Contains(c.Text, "fact since") {
 		t.Errorf("facts that were not asked for:\n%s", c.Text)
 	}
-	c = x.context(ContextQuery{Text: "lisbon", Include: []Include{IncludeFacts}, MaxTokens: 40}, f)
+	c = x.context(ContextQuery{Text: "lisbon", Include: []Include{IncludeFacts}, MaxTokens: 40}, f, DefaultWeights())
 	if c.TokenCount > 40 || len(c.Items) != 1 || c.Items[0].ID != "fact_b" {
 		t.Errorf("a small block:\n%s", c.Text)
 	}

@@ -31,16 +31,27 @@ type index struct {
 	free          []int32
 	byID          map[core.InteractionID]int32
 	conversations map[core.ConversationID]*conversation
-	terms         map[string][]posting // by term; names of speakers under nameTerm
-	languages     [16]int              // how many turns are in each
+	terms         map[string]postings
+	languages     [16]int         // how many turns are in each
+	byAge         []*conversation // by their last turns
 
 	sessions     []session // by slot; a free slot has no turns
 	freeSessions []int32
 
-	facts []known // that nothing superseded
+	speakers     []speaker // by slot
+	freeSpeakers []int32
+	speakerOf    map[string]int32   // by name
+	named        map[string][]int32 // speakers, by each word of their names
+
+	facts   []known // that nothing superseded
+	vectors vectors
 
 	length int64 // of all turns together
 	bytes  int64 // about what the index takes
+
+	// Guarded by the entry's turn.
+	loose int64            // turns in blobs that may be in no segment
+	stale []core.DerivedID // segments that were of no use
 }
 
 // turn is an interaction as it is indexed.
@@ -58,34 +69,41 @@ type turn struct {
 	language     language
 }
 
-// place is what ranking needs of each turn, apart from the rest of it because
-// ranking walks over all turns.
+// place is where a turn is and what ranking needs of it, apart from the rest of
+// it, which is read less often.
 type place struct {
-	previous, next int32 // neighbours in the session, none at its ends
-	session        int32 // none for a free slot
-	length         int32 // in terms
-	asks           bool  // it ends with a question mark
+	session int32 // none for a free slot
+	length  int32 // in terms
+	speaker int32
+	at      uint8 // which turn of the session
+	asks    bool  // it ends with a question mark
 }
 
 type conversation struct {
-	id    core.ConversationID
-	order []int32 // slots of its turns, by number
+	id       core.ConversationID
+	order    []int32 // slots of its turns, by number
+	sessions []int32 // in the same order
+	last     lastTurn
 }
 
-type session struct {
-	turns  int32
-	length int64
+// lastTurn says how recently a conversation's last turn came; zero for none.
+type lastTurn struct {
+	acceptedAt int64
+	id         core.InteractionID
 }
 
-// posting says how often a term is in a turn. A term's postings are sorted by slot.
-type posting struct{ slot, count int32 }
+func (l lastTurn) compare(m lastTurn) int {
+	return cmp.Or(cmp.Compare(l.acceptedAt, m.acceptedAt), cmp.Compare(l.id, m.id))
+}
 
 func newIndex(a analyser, version int64) *index {
 	return &index{
 		analyser: a, version: version,
 		byID:          map[core.InteractionID]int32{},
 		conversations: map[core.ConversationID]*conversation{},
-		terms:         map[string][]posting{},
+		terms:         map[string]postings{},
+		speakerOf:     map[string]int32{},
+		named:         map[string][]int32{},
 		bytes:         indexBytes,
 	}
 }
@@ -96,7 +114,7 @@ func (x *index) live() int { return len(x.byID) }
 // prepared is an interaction ready to be added, all that takes time done.
 type prepared struct {
 	interaction core.Interaction
-	terms       map[string]int32
+	terms       termCounts // of the content
 	length      int32
 	language    language
 }
@@ -104,31 +122,46 @@ type prepared struct {
 func (a analyser) prepare(in core.Interaction) prepared {
 	p := prepared{interaction: in}
 	p.terms, p.length, p.language = a.terms(in.Content)
-	for _, w := range words(in.Name) {
-		p.terms[nameTerm(w)] = 1
-	}
 	return p
 }
-
-// nameTerm is the term for turns of a speaker with that word in their name. No
-// term of a text begins like it.
-func nameTerm(word string) string { return "@" + word }
 
 // add adds a turn. One that is there already only learns its blob.
 func (x *index) add(p prepared) {
 	in := &p.interaction
 	if slot, ok := x.byID[in.ID]; ok {
 		if in.Blob != "" {
-			x.turns[slot].blob = unique.Make(in.Blob)
+			x.setBlob(slot, in.Blob)
 		}
 		return
 	}
-	c := x.conversations[in.Conversation]
+	c := x.conversation(in.Conversation)
+	slot := x.put(c, &p)
+	at, _ := x.find(c, in.Number)
+	c.order = slices.Insert(c.order, at, slot)
+	if at == len(c.order)-1 {
+		x.join(c, p.terms)
+	} else {
+		x.divide(c, 0)
+	}
+	x.age(c)
+}
+
+func (x *index) setBlob(slot int32, id core.BlobID) { x.turns[slot].blob = unique.Make(id) }
+
+// conversation gives a conversation, made if there is none.
+func (x *index) conversation(id core.ConversationID) *conversation {
+	c := x.conversations[id]
 	if c == nil {
-		c = &conversation{id: core.ConversationID(strings.Clone(string(in.Conversation)))}
+		c = &conversation{id: core.ConversationID(strings.Clone(string(id)))}
 		x.conversations[c.id] = c
 		x.bytes += conversationBytes
 	}
+	return c
+}
+
+// put stores a turn, in no session yet.
+func (x *index) put(c *conversation, p *prepared) int32 {
+	in := &p.interaction
 	slot := takeSlot(&x.turns, &x.free)
 	if int(slot) == len(x.places) {
 		x.places = append(x.places, place{})
@@ -140,20 +173,27 @@ func (x *index) add(p prepared) {
 		occurredAt: in.OccurredAt.UnixMilli(), acceptedAt: in.AcceptedAt.UnixMilli(),
 		language: p.language,
 	}
-	x.places[slot] = place{previous: none, next: none, session: none, length: p.length, asks: asks(in.Content)}
+	x.places[slot] = place{session: none, length: p.length, speaker: x.takeSpeaker(in.Name), asks: asks(in.Content)}
 	x.byID[in.ID] = slot
+	x.vectors.wanting = true
 	x.languages[p.language]++
 	x.length += int64(p.length)
 	x.bytes += x.turns[slot].bytes()
-	for term, count := range p.terms {
-		x.post(term, posting{slot, count})
+	return slot
+}
+
+// age puts a conversation in its place among the others after its turns changed.
+func (x *index) age(c *conversation) {
+	byLast := func(c *conversation, l lastTurn) int { return c.last.compare(l) }
+	if at, found := slices.BinarySearchFunc(x.byAge, c.last, byLast); found {
+		x.byAge = slices.Delete(x.byAge, at, at+1)
 	}
-	at, _ := x.find(c, in.Number)
-	c.order = slices.Insert(c.order, at, slot)
-	if at == len(c.order)-1 {
-		x.join(c, at)
-	} else {
-		x.divide(c)
+	c.last = lastTurn{}
+	if n := len(c.order); n > 0 {
+		t := &x.turns[c.order[n-1]]
+		c.last = lastTurn{t.acceptedAt, t.id}
+		at, _ := slices.BinarySearchFunc(x.byAge, c.last, byLast)
+		x.byAge = slices.Insert(x.byAge, at, c)
 	}
 }
 

@@ -13,16 +13,12 @@ const (
 	maxConcepts = 64
 	// maxLanguages bounds in how many languages a query's words are stemmed.
 	maxLanguages = 3
-	// nameWeight is what a speaker's name counts in the text itself, against
-	// other words: the speaker signal counts it already, and who is called by
-	// name is rarely who says the thing. Fitted; 0.2 to 0.5 are alike.
-	nameWeight = 0.5
 )
 
 // question is a query as the index understands it.
 type question struct {
 	concepts []concept
-	spoken   [][]posting // turns of the speakers that it names
+	named    [][]int32 // the speakers that it names, by each word of their names
 	dates    []dateSpan
 	words    []askedWord // also those that no turn has
 }
@@ -34,52 +30,66 @@ type askedWord struct {
 	weight float64
 }
 
-// concept is one word of a query: the postings of its stems, one for each
-// language that the user's memory is in.
+// concept is something that a question asks for, most often one of its words.
 type concept struct {
-	variants [][]posting
+	variants []variant
 	weight   float64
+	field    field // what matches count as
+
+	// What BM25's saturation of a match is multiplied with; ready fills them in.
+	turn, window, session float64
+}
+
+// variant is a term that speaks for a concept: a word's stem in one of the
+// languages that the memory is in.
+type variant struct {
+	postings
+	weight float64 // of one occurrence
 }
 
 func (c *concept) frequency() int {
 	n := 0
-	for _, list := range c.variants {
-		n += len(list)
+	for i := range c.variants {
+		n += len(c.variants[i].list)
+	}
+	return n
+}
+
+// sessions is in how many sessions the concept is, about: those with several of
+// its variants count several times.
+func (c *concept) sessions() int {
+	n := 0
+	for i := range c.variants {
+		n += int(c.variants[i].sessions)
 	}
 	return n
 }
 
 // ask reads a query. Words that nobody said and stop words ask for nothing.
-func (x *index) ask(text string) question {
+func (x *index) ask(text string, w *Weights) question {
 	list := words(text)
 	spoken := detect(list)
 	q := question{dates: findDates(list)}
 	stems := x.spokenLanguages(spoken)
 	seen, known := map[string]bool{}, map[string]bool{}
-	for _, w := range list {
-		if seen[w] || spoken.isStop(w) || len(seen) == maxQueryWords {
+	for _, word := range list {
+		if seen[word] || spoken.isStop(word) || len(seen) == maxQueryWords {
 			continue
 		}
-		seen[w] = true
-		c := concept{weight: 1}
-		if turns := x.terms[nameTerm(w)]; turns != nil {
-			q.spoken = append(q.spoken, turns)
-			c.weight = nameWeight
+		seen[word] = true
+		c := concept{weight: 1, field: said}
+		if speakers := x.named[word]; speakers != nil {
+			q.named = append(q.named, speakers)
+			c.weight = w.Name
 		}
-		asked := askedWord{word: w, weight: c.weight}
-		for _, l := range stems {
-			term := x.analyser.term(l, w)
-			if !slices.Contains(asked.terms, term) {
-				asked.terms = append(asked.terms, term)
-			}
-			if postings := x.terms[term]; postings != nil && !known[term] {
-				known[term] = true
-				c.variants = append(c.variants, postings)
-			}
-		}
+		asked := askedWord{word: word, weight: c.weight}
+		asked.terms, c.variants = x.forms(word, stems, known)
 		q.words = append(q.words, asked)
 		if c.variants != nil {
 			q.concepts = append(q.concepts, c)
+		}
+		if w.Kin > 0 && c.weight == 1 && len(q.concepts) < maxConcepts {
+			q.relate(x.related(word, asked.terms), c)
 		}
 	}
 	if len(q.concepts) > maxConcepts {
@@ -87,6 +97,48 @@ func (x *index) ask(text string) question {
 		q.concepts = q.concepts[:maxConcepts]
 	}
 	return q
+}
+
+// forms gives a word's stems in each of the languages, and the postings of
+// those that are not known yet.
+func (x *index) forms(word string, in []language, known map[string]bool) (terms []string, variants []variant) {
+	for _, l := range in {
+		term := x.analyser.term(l, word)
+		if !slices.Contains(terms, term) {
+			terms = append(terms, term)
+		}
+		if postings, ok := x.terms[term]; ok && !known[term] {
+			known[term] = true
+			variants = append(variants, variant{postings, 1})
+		}
+	}
+	return terms, variants
+}
+
+// relate asks for words related to one that is asked for, or for that itself.
+func (q *question) relate(related []variant, c concept) {
+	if len(related) > 0 {
+		q.concepts = append(q.concepts, concept{weight: 1, field: kin, variants: append(related, c.variants...)})
+	}
+}
+
+// related gives the words of the memory that are near in meaning to a word,
+// less those of its own terms. One counts by how near it is, squared, so that
+// what is only of the same kind counts little beside what means the same.
+func (x *index) related(word string, own []string) []variant {
+	if x.analyser.thesaurus == nil {
+		return nil
+	}
+	var list []variant
+	seen := map[string]bool{}
+	for _, r := range x.analyser.thesaurus.Related(languages[english].code, word) {
+		term := x.analyser.term(english, r.Word)
+		if postings, ok := x.terms[term]; ok && !seen[term] && !slices.Contains(own, term) {
+			seen[term] = true
+			list = append(list, variant{postings, r.Nearness * r.Nearness})
+		}
+	}
+	return list
 }
 
 // spokenLanguages are the languages to stem a query in: the one it seems to be

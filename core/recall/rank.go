@@ -1,161 +1,146 @@
 package recall
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sync"
 )
 
-// The weights were fitted on five conversations of LoCoMo (Maharana et al.,
-// ACL 2024), each tried on the one left out; the fit is flat around them, so
-// they are kept round.
-const (
-	// BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework",
-	// 2009). Turns are short: saturation and length weigh less than in
-	// documents; 0.9 and 0.4 are the values that Anserini uses for passages.
-	turnK1 = 0.9
-	turnB  = 0.4
-	// Sessions are documents; these are the values usual for them.
-	sessionK1 = 1.2
-	sessionB  = 0.75
-	// Windows are alike in length, so it does not count.
-	windowK1     = 1.2
-	windowRadius = 2 // turns either side
-
-	windowWeight  = 0.4 // against the turn's own score, each scaled to a best of 1
-	sessionWeight = 0.2
-)
-
-// ranking scores the turns of an index for one question. Its slices are by
-// slot, or by session where it is said.
+// ranking scores the turns of an index for one question, a session at a time.
+//
+// All signals of a turn come from its session, so a session has a bound that no
+// turn of it can exceed, which the postings of the question's words give
+// without scoring any turn (block-max, Ding and Suel, "Faster top-k document
+// retrieval using block-max indexes", SIGIR 2011, with sessions for blocks).
+// Sessions are scored from the highest bound down, until no bound reaches the
+// scores that were found.
 type ranking struct {
-	index       *index
-	question    question
-	lexicalBest float64    // the best BM25 of a turn
-	intervals   []interval // that the question's dates may mean
+	index     *index
+	weights   Weights
+	question  question
+	intervals []interval // that the question's dates may mean
+	named     []bool     // by speaker
+	namedBits uint64     // their bits
+	byName    bool       // the question names speakers and asks for nothing else
+	near      []dense    // what the question's vector gives turns, by session
+	byVector  bool       // the question has one
+	scale     float64    // about the BM25 of a turn that has all the question's words
 
-	lexical   []float64 // BM25 of the turn
-	window    []float64 // BM25 of the turn with those around it
-	session   []float64 // BM25 of the session; by session
-	sum       []float64 // the three together
-	neighbour []float64 // what the turns around it give
-	factor    []float64 // what multiplies the score
-	score     []float64
+	turnBase, turnSlope       float64 // of the norm of lengths
+	sessionBase, sessionSlope float64
+	shares                    shares
 
-	count        []float64 // how often the concept at hand is in the turn; zero between concepts
-	windowCount  []float64
-	sessionCount []float64 // by session
-	slots        []int32   // those that are not zero
-	windowSlots  []int32
-	sessionSlots []int32
+	parts            // of the session scored last
+	score  []float64 // by slot; of sessions that were scored
+	scored []bool    // by session
+	bounds []float64 // by session; zero between questions
+	queue  queue     // of sessions
+}
+
+// hit is a turn that was found.
+type hit struct {
+	slot  int32
+	score float64
 }
 
 var rankings = sync.Pool{New: func() any { return new(ranking) }}
 
-// rank scores all turns. The caller gives the ranking back by release.
-func (x *index) rank(text string) *ranking {
+// rank makes ready to answer a question. The caller gives the ranking back by
+// release.
+func (x *index) rank(text string, w Weights) *ranking {
 	r := rankings.Get().(*ranking)
-	r.index, r.question, r.lexicalBest = x, x.ask(text), 0
-	n, sessions := len(x.turns), len(x.sessions)
-	for _, list := range []*[]float64{
-		&r.lexical, &r.window, &r.sum, &r.neighbour, &r.factor, &r.score, &r.count, &r.windowCount,
-	} {
-		*list = zeros(*list, n)
-	}
-	r.session, r.sessionCount = zeros(r.session, sessions), zeros(r.sessionCount, sessions)
-	for i := range r.question.concepts {
-		r.match(&r.question.concepts[i])
-	}
-	if len(r.question.concepts) > 0 {
-		r.combine()
-	} else {
-		r.takeSpeakers()
-	}
-	r.finish()
+	r.index, r.weights, r.question = x, w, x.ask(text, &w)
+	r.byName = len(r.question.concepts) == 0 && len(r.question.named) > 0
+	r.score = sized(r.score, len(x.turns))
+	r.scored = sized(r.scored, len(x.sessions))
+	r.bounds = sized(r.bounds, len(x.sessions))
+	clear(r.scored)
+	r.nameSpeakers()
+	r.resolveDates()
+	r.ready()
 	return r
 }
 
 func (r *ranking) release() {
 	r.index, r.question = nil, question{}
+	r.near, r.byVector = r.near[:0], false
 	rankings.Put(r)
 }
 
-func zeros(list []float64, n int) []float64 {
+// sized gives a list of n, with what was in it.
+func sized[T any](list []T, n int) []T {
 	if cap(list) < n {
-		return make([]float64, n, n+n/4)
+		return make([]T, n, n+n/4)
 	}
-	list = list[:n]
-	clear(list)
-	return list
+	return list[:n]
 }
 
-// match adds one concept to the three BM25 scores.
-func (r *ranking) match(c *concept) {
-	r.gather(c)
-	x := r.index
-	idf := c.weight * inverseFrequency(len(r.slots), x.live())
-	mean := float64(x.length) / float64(x.live())
-	for _, slot := range r.slots {
-		length := float64(x.places[slot].length)
-		r.lexical[slot] += idf * saturate(r.count[slot], turnK1*(1-turnB+turnB*length/mean), turnK1)
-		r.count[slot] = 0
+func (r *ranking) nameSpeakers() {
+	r.namedBits = 0
+	if len(r.question.named) == 0 {
+		return
 	}
-	for _, slot := range r.windowSlots {
-		r.window[slot] += idf * saturate(r.windowCount[slot], windowK1, windowK1)
-		r.windowCount[slot] = 0
-	}
-	sessions := len(x.sessions) - len(x.freeSessions)
-	idf = c.weight * inverseFrequency(len(r.sessionSlots), sessions)
-	mean = float64(x.length) / float64(sessions)
-	for _, s := range r.sessionSlots {
-		length := float64(x.sessions[s].length)
-		r.session[s] += idf * saturate(r.sessionCount[s], sessionK1*(1-sessionB+sessionB*length/mean), sessionK1)
-		r.sessionCount[s] = 0
-	}
-}
-
-// gather counts the concept in turns, windows and sessions.
-func (r *ranking) gather(c *concept) {
-	r.slots, r.windowSlots, r.sessionSlots = r.slots[:0], r.windowSlots[:0], r.sessionSlots[:0]
-	for _, postings := range c.variants {
-		for _, p := range postings {
-			n := float64(p.count)
-			r.slots = tally(r.count, r.slots, p.slot, n)
-			r.sessionSlots = tally(r.sessionCount, r.sessionSlots, r.index.places[p.slot].session, n)
-			r.windowSlots = tally(r.windowCount, r.windowSlots, p.slot, n)
-			before, after := p.slot, p.slot
-			for range windowRadius {
-				if before = r.index.before(before); before != none {
-					r.windowSlots = tally(r.windowCount, r.windowSlots, before, n)
-				}
-				if after = r.index.after(after); after != none {
-					r.windowSlots = tally(r.windowCount, r.windowSlots, after, n)
-				}
-			}
+	r.named = sized(r.named, len(r.index.speakers))
+	clear(r.named)
+	for _, speakers := range r.question.named {
+		for _, s := range speakers {
+			r.named[s] = true
+			r.namedBits |= speakerBit(s)
 		}
 	}
 }
 
-func tally(counts []float64, slots []int32, slot int32, n float64) []int32 {
-	if counts[slot] == 0 {
-		slots = append(slots, slot)
+// resolveDates works out the times that the question's dates may mean.
+func (r *ranking) resolveDates() {
+	r.intervals = nil
+	if len(r.question.dates) == 0 {
+		return
 	}
-	counts[slot] += n
-	return slots
+	earliest, latest := int64(math.MaxInt64), int64(math.MinInt64)
+	for i := range r.index.sessions {
+		if s := &r.index.sessions[i]; len(s.turns) > 0 {
+			earliest, latest = min(earliest, s.earliest), max(latest, s.latest)
+		}
+	}
+	r.intervals = intervals(r.question.dates, earliest, latest)
 }
 
-// before and after give the neighbour in the session; none has none.
-func (x *index) before(slot int32) int32 {
-	if slot == none {
-		return none
+// ready works out what BM25 needs of the index and of each concept. Scores are
+// scaled so that a turn of mean length that has each word once gets 1.
+func (r *ranking) ready() {
+	x := r.index
+	turns, sessions := x.live(), len(x.sessions)-len(x.freeSessions)
+	r.turnBase, r.turnSlope = norm(turnK1, turnB, x.length, turns)
+	r.sessionBase, r.sessionSlope = norm(sessionK1, sessionB, x.length, sessions)
+	r.scale = 0
+	for i := range r.question.concepts {
+		c := &r.question.concepts[i]
+		w := r.weights.field(c.field)
+		idf := c.weight * inverseFrequency(min(c.frequency(), turns), turns)
+		c.turn, c.window = w.turn*idf, w.window*idf
+		c.session = w.session * c.weight * inverseFrequency(min(c.sessions(), sessions), sessions)
+		r.scale += c.turn
 	}
-	return x.places[slot].previous
+	if r.scale == 0 {
+		r.scale = 1
+	}
+	for i := range r.question.concepts {
+		c := &r.question.concepts[i]
+		c.turn, c.window, c.session = c.turn/r.scale, c.window/r.scale, c.session/r.scale
+	}
+	r.shares = r.weights.shares()
 }
 
-func (x *index) after(slot int32) int32 {
-	if slot == none {
-		return none
-	}
-	return x.places[slot].next
+// norm gives BM25's norm of a length, as base + slope × length.
+func norm(k1, b float64, length int64, n int) (base, slope float64) {
+	return k1 * (1 - b), k1 * b * float64(n) / float64(max(length, 1))
+}
+
+func (r *ranking) turnNorm(length float64) float64 { return r.turnBase + r.turnSlope*length }
+
+func (r *ranking) sessionNorm(s *session) float64 {
+	return r.sessionBase + r.sessionSlope*float64(s.length)
 }
 
 // inverseFrequency is BM25's idf in the form that is never negative.
@@ -165,36 +150,64 @@ func inverseFrequency(with, all int) float64 {
 
 func saturate(count, k, k1 float64) float64 { return count * (k1 + 1) / (count + k) }
 
-// combine adds the three scores, each scaled to a best of 1 before its weight.
-func (r *ranking) combine() {
-	lexical := share(1, r.lexical)
-	if lexical > 0 {
-		r.lexicalBest = 1 / lexical
-	}
-	window := share(windowWeight, r.window)
-	session := share(sessionWeight, r.session)
-	for i := range r.session {
-		r.session[i] *= session
-	}
-	for slot := range r.sum {
-		if s := r.index.places[slot].session; s != none {
-			r.lexical[slot] *= lexical
-			r.window[slot] *= window
-			r.sum[slot] = r.lexical[slot] + r.window[slot] + r.session[s]
+// best returns the turns that pass with the highest scores above 0 and not
+// below floor times the best, best first, at most limit. Of equals, the newest
+// is first, then the one with the higher id.
+func (r *ranking) best(limit int, floor float64, f *turnFilter) []hit {
+	r.enqueue()
+	top := make([]hit, 0, limit+1)
+	for len(r.queue) > 0 {
+		next := r.queue.pop()
+		if len(top) > 0 && next.bound < floor*top[0].score || len(top) == limit && !r.reaches(next, top[limit-1]) {
+			break
+		}
+		s := &r.index.sessions[next.session]
+		if !f.admits(r.index, s) {
+			continue
+		}
+		r.evaluate(next.session)
+		r.scored[next.session] = true
+		for _, slot := range s.turns {
+			top = r.offer(top, hit{slot, r.score[slot]}, limit, f)
 		}
 	}
+	for i := range top {
+		if top[i].score < floor*top[0].score {
+			return top[:i]
+		}
+	}
+	return top
 }
 
-// share is what scores are multiplied with to bring the greatest to weight.
-func share(weight float64, scores []float64) float64 {
-	greatest := 0.0
-	for _, v := range scores {
-		if v > greatest {
-			greatest = v
-		}
+// reaches reports whether a session's best turn may come before a hit.
+func (r *ranking) reaches(q queued, last hit) bool {
+	return q.bound > last.score || q.bound == last.score && q.latest >= r.index.turns[last.slot].occurredAt
+}
+
+// offer puts a hit among the best, if it is one.
+func (r *ranking) offer(top []hit, h hit, limit int, f *turnFilter) []hit {
+	if h.score <= 0 || len(top) == limit && r.compare(h, top[limit-1]) > 0 || !f.pass(&r.index.turns[h.slot]) {
+		return top
 	}
-	if greatest == 0 {
-		return 0
+	place, _ := slices.BinarySearchFunc(top, h, r.compare)
+	top = slices.Insert(top, place, h)
+	return top[:min(len(top), limit)]
+}
+
+// compare puts the better hit first.
+func (r *ranking) compare(a, b hit) int {
+	if a.score != b.score {
+		return cmp.Compare(b.score, a.score)
 	}
-	return weight / greatest
+	t, u := &r.index.turns[a.slot], &r.index.turns[b.slot]
+	return cmp.Or(cmp.Compare(u.occurredAt, t.occurredAt), cmp.Compare(u.id, t.id))
+}
+
+// scoreOf gives a turn's score.
+func (r *ranking) scoreOf(slot int32) float64 {
+	if id := r.index.places[slot].session; !r.scored[id] {
+		r.evaluate(id)
+		r.scored[id] = true
+	}
+	return r.score[slot]
 }

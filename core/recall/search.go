@@ -24,6 +24,8 @@ type Query struct {
 	Types        []string    // any of them; none for all
 	Metadata     core.Metadata
 	Explain      bool // fill Breakdown
+
+	probe *probe // the query's vector; nil for none
 }
 
 // Item is something that was recalled. Blob is "" while it is buffered. Of a
@@ -45,9 +47,9 @@ type Item struct {
 }
 
 // Search returns the interactions that fit best, best first; of equals, the
-// newest first. A text in which no word is known finds nothing, and so does
-// one of stop words alone: that is no error. One that only names speakers finds
-// what they said.
+// newest first. Without vectors, a text in which no word is known finds nothing,
+// and so does one of stop words alone: that is no error. One that only names
+// speakers finds what they said.
 //
 // It needs the scope memory:read. CodeNotFound when the user does not exist,
 // otherwise the errors of the ports.
@@ -57,16 +59,29 @@ func (s *Service) Search(ctx context.Context, caller core.Caller, user core.User
 	}
 	items := []Item{}
 	now := s.clock.Now()
+	q.probe = s.vectors.probe(ctx, caller.Tenant, q.Text)
+	limit := q.limit()
+	q.Limit = s.rerank.wanted(limit)
 	err := s.read(ctx, caller.Tenant, user, func(x *index) {
 		items = x.search(q, factFilter{filter{
 			since: q.Since, until: q.Until, conversation: q.Conversation, roles: q.Roles, metadata: q.Metadata,
 			cutoff: caller.Settings.RetentionCutoff(now),
-		}, now})
+		}, now}, s.weights)
+		s.vectors.want(owner{caller.Tenant, user}, x)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return items, nil
+	items = s.rerank.items(ctx, q.Text, items, q.Explain)
+	return items[:min(limit, len(items))], nil
+}
+
+// limit is how many items are asked for.
+func (q *Query) limit() int {
+	if q.Limit <= 0 {
+		return core.DefaultSearchLimit
+	}
+	return min(q.Limit, core.MaxSearchLimit)
 }
 
 // Locate returns the conversation that an interaction of the user's is in. It
@@ -86,14 +101,11 @@ func (s *Service) Locate(ctx context.Context, caller core.Caller, user core.User
 	return in, err
 }
 
-func (x *index) search(q Query, f factFilter) []Item {
-	limit := q.Limit
-	if limit <= 0 {
-		limit = core.DefaultSearchLimit
-	}
-	limit = min(limit, core.MaxSearchLimit)
-	r := x.rank(q.Text)
+func (x *index) search(q Query, f factFilter, w Weights) []Item {
+	limit := q.limit()
+	r := x.rank(q.Text, w)
 	defer r.release()
+	r.addVector(q.probe)
 	items := []Item{}
 	if q.takes(TypeInteraction) {
 		items = r.turnItems(limit, f.compile(), q.Explain)
@@ -107,13 +119,13 @@ func (x *index) search(q Query, f factFilter) []Item {
 
 func (q Query) takes(kind string) bool { return len(q.Types) == 0 || slices.Contains(q.Types, kind) }
 
-func (r *ranking) turnItems(limit int, pass func(*turn) bool, explain bool) []Item {
+func (r *ranking) turnItems(limit int, f *turnFilter, explain bool) []Item {
 	items := []Item{}
-	for _, slot := range r.best(limit, pass) {
-		item := r.index.turns[slot].item()
-		item.Score = r.score[slot]
+	for _, h := range r.best(limit, 0, f) {
+		item := r.index.turns[h.slot].item()
+		item.Score = h.score
 		if explain {
-			item.Breakdown = r.explain(slot)
+			item.Breakdown = r.explain(h.slot)
 		}
 		items = append(items, item)
 	}
@@ -142,29 +154,4 @@ func (t *turn) item() Item {
 		Type: TypeInteraction, ID: string(t.id), Text: t.content, Role: t.role.Value(), Name: t.name.Value(),
 		Conversation: t.conversation.id, Blob: t.blob.Value(), OccurredAt: time.UnixMilli(t.occurredAt).UTC(),
 	}
-}
-
-// best returns the slots of the turns that pass with the highest scores above
-// 0, best first, at most limit.
-func (r *ranking) best(limit int, pass func(*turn) bool) []int32 {
-	top := make([]int32, 0, limit+1)
-	for slot := range r.score {
-		at := int32(slot)
-		if r.score[slot] <= 0 || len(top) == limit && r.compare(at, top[limit-1]) > 0 || !pass(&r.index.turns[slot]) {
-			continue
-		}
-		place, _ := slices.BinarySearchFunc(top, at, r.compare)
-		top = slices.Insert(top, place, at)
-		top = top[:min(len(top), limit)]
-	}
-	return top
-}
-
-// compare puts the better turn first: by score, then the newest, then by id.
-func (r *ranking) compare(a, b int32) int {
-	if r.score[a] != r.score[b] {
-		return cmp.Compare(r.score[b], r.score[a])
-	}
-	t, u := &r.index.turns[a], &r.index.turns[b]
-	return cmp.Or(cmp.Compare(u.occurredAt, t.occurredAt), cmp.Compare(u.id, t.id))
 }

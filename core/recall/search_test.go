@@ -144,13 +144,19 @@ func TestStrangeQueriesAreAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.say("cnv_1", line{who: "Ann", text: "vitamin c and tea"}, line{who: "Ann", text: "東京タワーに行った"})
 	for query, found := range map[string]bool{
-		"":                                     false,
-		" \n\t":                                false,
-		"🎉":                                    false,
-		"the of and":                           false,
-		"zzzz":                                 false,
-		"c":                                    true,
-		"TEA!!!":                               true,
+		"":           false,
+		" \n\t":      false,
+		"🎉":          false,
+		"the of and": false,
+		"zzzz":       false,
+		"c":          true,
+		"TEA!!!":     true,
+		"чай tea 茶 tè שאי ชา 👩🏽‍🚀 ٣": true,
+		"ｔｅａ":                                   true, // full width
+		"t\u200be\u200ba":                       false,
+		strings.Repeat("e\u0301", 20_000):       false,
+		strings.Repeat("京", 20_000):             true,
+		strings.Repeat("\u202e🏴\U000e0067", 99): false,
 		"京":                                    true,
 		"タワー":                                  true,
 		strings.Repeat("tea ", 10_000):         true,

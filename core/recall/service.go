@@ -12,12 +12,22 @@ const DefaultMaxBytes = 512 << 20
 
 // Options of a Service. Zero values stand for defaults.
 type Options struct {
+	// Thesaurus knows words near in meaning to a question's; nil for none.
+	Thesaurus ports.Thesaurus
 	// MaxBytes bounds, by estimate, the memory of all users' indexes together;
 	// those not used for longest go first. An index that alone is larger
 	// answers the requests that built it and is not kept.
 	MaxBytes int64
 	// Facts reads what is known of a user; nil for a deployment without facts.
 	Facts factReader
+	// Segments keeps segments of indexes; nil for a service without any.
+	Segments *Segments
+	// Vectors search by meaning as well; nil for a service without.
+	Vectors *Vectors
+	// Reranking orders what was found anew; nil for a service without.
+	Reranking *Reranking
+	// Weights of the ranking; nil for DefaultWeights.
+	Weights *Weights
 }
 
 // opener opens what was sealed for a place.
@@ -27,9 +37,12 @@ type opener interface {
 
 // Service answers what a user's memory holds. Safe for concurrent use.
 type Service struct {
-	store store
-	clock ports.Clock
-	cache *cache
+	store   store
+	vectors *vectorSearch
+	rerank  *Reranking
+	clock   ports.Clock
+	cache   *cache
+	weights Weights
 }
 
 // New makes a Service. Nothing is read before the first question.
@@ -39,10 +52,20 @@ func New(
 	if opt.MaxBytes <= 0 {
 		opt.MaxBytes = DefaultMaxBytes
 	}
+	weights := DefaultWeights()
+	if opt.Weights != nil {
+		weights = *opt.Weights
+	}
+	by := analyser{stemmer, opt.Thesaurus}
 	return &Service{
-		store: store{memories: memories, changes: changes, opener: opener, analyser: analyser{stemmer}, facts: opt.Facts},
-		clock: clock,
-		cache: newCache(opt.MaxBytes),
+		store: store{
+			memories: memories, changes: changes, opener: opener, analyser: by, facts: opt.Facts,
+			segments: newSegments(opt.Segments, by),
+		},
+		vectors: newVectorSearch(opt.Vectors),
+		rerank:  opt.Reranking,
+		clock:   clock,
+		cache:   newCache(opt.MaxBytes), weights: weights,
 	}
 }
 
@@ -50,14 +73,23 @@ func New(
 type Stats struct {
 	Users int
 	Bytes int64 // an estimate
+
+	// Since the start: questions that an index as it was could answer, changes
+	// that were followed, indexes that were built.
+	Hits, Follows, Builds uint64
 }
 
 // Stats returns the figures of the moment.
 func (s *Service) Stats() Stats { return s.cache.stats() }
 
-// Forget drops all indexes of a tenant at once. One that is being built is
-// not kept.
-func (s *Service) Forget(tenant core.TenantID) { s.cache.forget(tenant) }
+// Forget drops all that is held of a tenant at once. An index that is being
+// built is not kept.
+func (s *Service) Forget(tenant core.TenantID) {
+	s.cache.forget(tenant)
+	if s.vectors != nil {
+		s.vectors.queries.forget(tenant)
+	}
+}
 
 // ForgetUser drops one user's index, as Forget does.
 func (s *Service) ForgetUser(tenant core.TenantID, user core.UserID) {
@@ -92,8 +124,14 @@ func (s *Service) catchUp(ctx context.Context, o owner, e *entry) error {
 	if err := s.follow(ctx, o, e, version); err != nil {
 		return err
 	}
-	s.cache.weigh(e)
+	s.renewed(o, e)
 	return nil
+}
+
+// renewed is called when an index is up to date; the caller holds the turn.
+func (s *Service) renewed(o owner, e *entry) {
+	s.store.segments.consider(o, e.index)
+	s.cache.weigh(e)
 }
 
 // read runs f on the user's index as it was at the start of read or later. f
@@ -109,6 +147,7 @@ func (s *Service) read(ctx context.Context, tenant core.TenantID, user core.User
 	o := owner{tenant, user}
 	e := s.cache.entry(o)
 	if e.read(version, f) {
+		s.cache.hits.Add(1)
 		return nil
 	}
 	if err := s.renew(ctx, o, e, version); err != nil {
@@ -133,7 +172,7 @@ func (s *Service) renew(ctx context.Context, o owner, e *entry, version int64) e
 		}
 	}
 	if x := e.index; x == nil || x.version > version {
-		built, err := s.store.build(ctx, o, version)
+		built, err := s.build(ctx, o, version)
 		if err != nil {
 			return err
 		}
@@ -143,20 +182,32 @@ func (s *Service) renew(ctx context.Context, o owner, e *entry, version int64) e
 			return err
 		}
 	}
-	s.cache.weigh(e)
+	s.renewed(o, e)
 	return nil
+}
+
+func (s *Service) build(ctx context.Context, o owner, version int64) (*index, error) {
+	s.cache.builds.Add(1)
+	x, err := s.store.build(ctx, o, version)
+	if err != nil || s.vectors == nil {
+		return x, err
+	}
+	err = s.loadVectors(ctx, o, 0, func(f func(*index)) { f(x) })
+	x.vectors.wanting = x.wantsVectors(s.vectors.ours)
+	return x, err
 }
 
 // follow applies what changed since the index's version, or builds anew when
 // the store does not know that any more.
 func (s *Service) follow(ctx context.Context, o owner, e *entry, version int64) error {
+	s.cache.follows.Add(1)
 	for e.index.version < version {
 		d, ok, err := s.store.difference(ctx, o, e.index.version)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			built, err := s.store.build(ctx, o, version)
+			built, err := s.build(ctx, o, version)
 			if err != nil {
 				return err
 			}
@@ -165,6 +216,7 @@ func (s *Service) follow(ctx context.Context, o owner, e *entry, version int64) 
 		}
 		e.change(func(x *index) {
 			x.apply(d.version, d.changes, d.added)
+			x.loose += d.sealed
 			if d.factsChanged {
 				x.setFacts(d.facts)
 			}

@@ -48,6 +48,9 @@ func TestAWarmIndexAsksForTheVersionOnly(t *testing.T) {
 	if w.store.builds.Load() != 1 || w.store.differences.Load() != 0 {
 		t.Errorf("%d builds, %d differences", w.store.builds.Load(), w.store.differences.Load())
 	}
+	if s := w.service.Stats(); s.Hits != 5 || s.Builds != 1 || s.Follows != 0 {
+		t.Errorf("counted: %+v", s)
+	}
 }
 
 func TestOnlyTheDifferenceIsLoaded(t *testing.T) {
@@ -64,6 +67,9 @@ func TestOnlyTheDifferenceIsLoaded(t *testing.T) {
 	}
 	if b, d, s := w.store.builds.Load(), w.store.differences.Load(), w.store.stretches.Load(); b != 1 || d != 1 || s != 1 {
 		t.Errorf("%d builds, %d differences, %d stretches; want one of each", b, d, s)
+	}
+	if s := w.service.Stats(); s.Follows != 1 || s.Builds != 1 {
+		t.Errorf("counted: %+v", s)
 	}
 }
 

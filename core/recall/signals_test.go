@@ -203,6 +203,36 @@ func TestAQueryIsReadInTheLanguagesOfTheMemory(t *testing.T) {
 	}
 }
 
+// meaning relates what the test says.
+type meaning map[string][]core.RelatedWord
+
+func (m meaning) Related(language, word string) []core.RelatedWord {
+	if language != "en" {
+		return nil
+	}
+	return m[word]
+}
+
+func TestWordsNearInMeaningAreFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.service = recall.New(w.store, w.store, w.store, suffixStemmer{}, w, recall.Options{Thesaurus: meaning{
+		"dog": {{Word: "puppy", Nearness: 0.8}, {Word: "cat", Nearness: 0.6}},
+	}})
+	w.say("cnv_1", line{who: "Ann", text: "our cat sleeps"})
+	w.say("cnv_1", line{who: "Ann", text: "our puppy sleeps", after: day})
+	w.say("cnv_1", line{who: "Ann", text: "our dog sleeps", after: 2 * day})
+	w.say("cnv_1", line{who: "Ann", text: "our house sleeps", after: 3 * day})
+	better(t, w, "the dog", "our dog sleeps", "our puppy sleeps")
+	better(t, w, "the dog", "our puppy sleeps", "our cat sleeps")
+	if part(t, w, "the dog", "kin", "our puppy sleeps") <= 0 {
+		t.Error("what is near in meaning gives nothing")
+	}
+	if rankOf(w.search(recall.Query{Text: "the dog", Limit: 50}), "our house sleeps") >= 0 {
+		t.Error("what has nothing of the question is found")
+	}
+}
+
 func TestBreakdownGivesTheScore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,6 +14,7 @@ import (
 const (
 	bufferPage  = 500
 	blobPage    = 50
+	headerPage  = 1000
 	changesPage = 1000
 	stretchPage = 500
 )
@@ -25,27 +26,41 @@ type store struct {
 	opener   opener
 	analyser analyser
 	facts    factReader // nil: there are none
+	segments *segments  // nil: none are kept
+}
+
+// run is some of a conversation's interactions, in order: as read, or packed in
+// a segment.
+type run struct {
+	conversation core.ConversationID
+	first        int64
+	turns        int
+	list         []core.Interaction
+	blob         core.BlobID
+	packed       packed
 }
 
 // build makes the owner's index from all that is stored. It shows the version,
 // which was read before, and perhaps some of what came after; following the
 // changes from there is safe.
 func (s store) build(ctx context.Context, o owner, version int64) (*index, error) {
-	var all []core.Interaction
-	take := func(in core.Interaction) { all = append(all, in) }
-	if err := s.readBuffer(ctx, o, take); err != nil {
-		return nil, err
-	}
-	if err := s.readBlobs(ctx, o, take); err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(all, func(a, b core.Interaction) int { // for inserting in the middle is slow
-		return cmp.Or(cmp.Compare(a.Conversation, b.Conversation), cmp.Compare(a.Number, b.Number))
-	})
 	x := newIndex(s.analyser, version)
-	for i := range all {
-		x.add(s.analyser.prepare(all[i]))
-		all[i] = core.Interaction{}
+	runs, err := s.readBuffer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := s.readBlobs(ctx, o, x)
+	if err != nil {
+		return nil, err
+	}
+	runs = append(runs, blobs...)
+	slices.SortStableFunc(runs, func(a, b run) int { // for inserting in the middle is slow
+		return cmp.Or(cmp.Compare(a.conversation, b.conversation), cmp.Compare(a.first, b.first))
+	})
+	for _, id := range s.addRuns(x, runs) {
+		if err := s.addBlob(ctx, o, x, id); err != nil {
+			return nil, err
+		}
 	}
 	facts, err := s.readFacts(ctx, o)
 	if err != nil {
@@ -55,47 +70,176 @@ func (s store) build(ctx context.Context, o owner, version int64) (*index, error
 	return x, nil
 }
 
-func (s store) readBuffer(ctx context.Context, o owner, take func(core.Interaction)) error {
+// addBlob adds what a blob holds, if it is still there.
+func (s store) addBlob(ctx context.Context, o owner, x *index, id core.BlobID) error {
+	b, err := s.memories.Blob(ctx, o.tenant, o.user, id)
+	if core.Is(err, core.CodeNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := s.openBlob(ctx, o, &b)
+	for _, in := range list {
+		x.add(s.analyser.prepare(in))
+	}
+	return err
+}
+
+// readBuffer gives a run for each conversation that has something buffered.
+func (s store) readBuffer(ctx context.Context, o owner) ([]run, error) {
+	var runs []run
+	of := map[core.ConversationID]int{}
 	page := core.Page{Limit: bufferPage}
 	for {
 		entries, err := s.memories.UserBuffer(ctx, o.tenant, o.user, page)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for i := range entries {
 			in, err := s.openEntry(ctx, o, &entries[i])
 			if err != nil {
-				return err
+				return nil, err
 			}
-			take(in)
+			at, ok := of[in.Conversation]
+			if !ok {
+				at = len(runs)
+				of[in.Conversation] = at
+				runs = append(runs, run{conversation: in.Conversation, first: in.Number})
+			}
+			runs[at].list = append(runs[at].list, in)
+			runs[at].turns++
 			page.After = entries[i].Position
 		}
 		if len(entries) < page.Limit {
-			return nil
+			return runs, nil
 		}
 	}
 }
 
-func (s store) readBlobs(ctx context.Context, o owner, take func(core.Interaction)) error {
-	page := core.Page{Limit: blobPage}
-	for {
+// readBlobs gives a run for each blob, out of a segment where one holds it. It
+// notes in x what segments there are to write or to replace.
+func (s store) readBlobs(ctx context.Context, o owner, x *index) ([]run, error) {
+	held, stale, err := s.openSegments(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	x.stale = stale
+	if len(held) == 0 {
+		return s.readLoose(ctx, o, x, 0, everyBlob)
+	}
+	headers, err := s.headers(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	var runs []run
+	var missing []span
+	for i := range headers {
+		h := &headers[i]
+		p, ok := held[h.ID]
+		if h.Kind != core.BlobEpisodic {
+			continue
+		}
+		if ok && p.contents == contentsOf(h.Interactions) {
+			runs = append(runs, run{
+				conversation: p.conversation, first: firstNumber(h), turns: len(h.Numbers), blob: h.ID, packed: p,
+			})
+		} else {
+			missing = extend(missing, i, h)
+		}
+	}
+	for _, m := range missing {
+		read, err := s.readLoose(ctx, o, x, m.from-1, m.blobs)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, read...)
+	}
+	return runs, nil
+}
+
+// everyBlob is no bound of how many blobs to read.
+const everyBlob = -1
+
+// span is blobs that follow one another.
+type span struct {
+	from      int64 // the position of the first
+	blobs     int
+	lastIndex int
+}
+
+// extend adds the i-th of a list of blobs to the last span if it follows on it.
+func extend(spans []span, i int, h *core.BlobRecord) []span {
+	if n := len(spans); n > 0 && spans[n-1].lastIndex == i-1 {
+		spans[n-1].blobs++
+		spans[n-1].lastIndex = i
+		return spans
+	}
+	return append(spans, span{from: h.Position, blobs: 1, lastIndex: i})
+}
+
+func firstNumber(b *core.BlobRecord) int64 {
+	if len(b.Numbers) == 0 {
+		return 0
+	}
+	return b.Numbers[0]
+}
+
+// readLoose reads blobs after a position, so many or everyBlob.
+func (s store) readLoose(ctx context.Context, o owner, x *index, after int64, most int) ([]run, error) {
+	var runs []run
+	err := s.eachBlob(ctx, o, after, most, func(b *core.BlobRecord) error {
+		list, err := s.openBlob(ctx, o, b)
+		if err == nil && len(list) > 0 {
+			x.loose += int64(len(list))
+			runs = append(runs, run{conversation: b.Conversation, first: list[0].Number, turns: len(list), list: list})
+		}
+		return err
+	})
+	return runs, err
+}
+
+func (s store) eachBlob(ctx context.Context, o owner, after int64, most int, use func(*core.BlobRecord) error) error {
+	page := core.Page{After: after}
+	for most != 0 {
+		page.Limit = blobPage
+		if most != everyBlob {
+			page.Limit = min(blobPage, most)
+		}
 		blobs, err := s.memories.Blobs(ctx, o.tenant, o.user, page, true)
 		if err != nil {
 			return err
 		}
 		for i := range blobs {
 			page.After = blobs[i].Position
-			list, err := s.openBlob(ctx, o, &blobs[i])
-			if err != nil {
+			if err := use(&blobs[i]); err != nil {
 				return err
-			}
-			for _, in := range list {
-				take(in)
 			}
 		}
 		if len(blobs) < page.Limit {
 			return nil
 		}
+		if most != everyBlob {
+			most -= len(blobs)
+		}
+	}
+	return nil
+}
+
+// headers lists the user's blobs, without what is in them.
+func (s store) headers(ctx context.Context, o owner) ([]core.BlobRecord, error) {
+	var all []core.BlobRecord
+	page := core.Page{Limit: headerPage}
+	for {
+		blobs, err := s.memories.Blobs(ctx, o.tenant, o.user, page, false)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, blobs...)
+		if len(blobs) < page.Limit {
+			return all, nil
+		}
+		page.After = blobs[len(blobs)-1].Position
 	}
 }
 
@@ -104,6 +248,7 @@ type difference struct {
 	version      int64
 	changes      []core.Change
 	added        []prepared
+	sealed       int64   // how many interactions went into blobs
 	facts        []known // all there are, where factsChanged
 	factsChanged bool
 }
@@ -120,6 +265,9 @@ func (s store) difference(ctx context.Context, o owner, after int64) (d differen
 	added := map[core.ConversationID]core.Change{}
 	for _, c := range d.changes {
 		d.factsChanged = d.factsChanged || c.Kind == core.ChangeFact || c.Kind == core.ChangeCleared
+		if c.Kind == core.ChangeSealed {
+			d.sealed += c.Last - c.First + 1
+		}
 		if c.Kind != core.ChangeAppended {
 			continue
 		}

@@ -81,7 +81,7 @@ func TestDetect(t *testing.T) {
 
 func TestTermsIgnoreAccentsOnlyWhereWritersDo(t *testing.T) {
 	t.Parallel()
-	a := analyser{plainStemmer{}}
+	a := analyser{stemmer: plainStemmer{}}
 	spanish := language(slices.IndexFunc(languages, func(l struct {
 		code      string
 		omitMarks bool

@@ -25,7 +25,12 @@ type cache struct {
 	sets     map[core.TenantID]*list.Element
 	loads    map[core.TenantID]*load
 	refusals map[question]refusal
+	stats    Stats
 }
+
+// Stats count uses of data keys since the start: those that the cache had, and
+// those that had to be opened or waited for, or were refused.
+type Stats struct{ Hits, Misses uint64 }
 
 // question is for which of a tenant's keys a provider was asked.
 type question struct {
@@ -95,6 +100,7 @@ func (c *cache) find(tenant core.TenantID, want selector) (key *dataKey, l *load
 	if set != nil {
 		stored, known := want.pick(set.wrapped)
 		if held := set.keys[stored.Version]; known && held != nil {
+			c.stats.Hits++
 			clone := *held
 			return &clone, nil, false
 		}
@@ -102,6 +108,7 @@ func (c *cache) find(tenant core.TenantID, want selector) (key *dataKey, l *load
 			set = nil
 		}
 	}
+	c.stats.Misses++
 	if l := c.loads[tenant]; l != nil {
 		return nil, l, false
 	}
@@ -111,6 +118,13 @@ func (c *cache) find(tenant core.TenantID, want selector) (key *dataKey, l *load
 	l = &load{want: want, set: set, done: make(chan struct{})}
 	c.loads[tenant] = l
 	return nil, l, true
+}
+
+// Stats returns the figures of the moment.
+func (s *Service) Stats() Stats {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return s.cache.stats
 }
 
 func (r refusal) old(now time.Time) bool {

@@ -34,7 +34,11 @@ func TestKeyIsUsedForItsLifeAndNoLonger(t *testing.T) {
 	sealed := seal(t, w.service, placeOf(ada), "x")
 	w.gate = func(context.Context) error { return core.NewError(core.CodeKeyUnavailable, "disabled") }
 	w.advance(time.Minute - 1)
+	before := w.service.Stats()
 	mustOpen(t, w.service, placeOf(ada), sealed, "x")
+	if s := w.service.Stats(); s.Hits != before.Hits+1 || s.Misses != before.Misses || s.Misses == 0 {
+		t.Errorf("counted %+v after %+v", s, before)
+	}
 	w.advance(1)
 	if _, err := w.service.Open(t.Context(), placeOf(ada), sealed); !core.Is(err, core.CodeKeyUnavailable) {
 		t.Errorf("opened after the key's life: %v", err)

@@ -23,6 +23,7 @@ type records struct {
 	conv    map[core.TenantID][]core.ConversationRecord
 	buffer  map[core.TenantID][]core.BufferEntry
 	blobs   map[core.TenantID][]core.BlobRecord
+	derived map[core.TenantID][]core.DerivedRecord
 	tenants map[core.TenantID]core.TenantRecord
 	apiKeys map[core.TenantID][]core.KeyRecord
 	state   map[core.TenantID]core.Reencryption
@@ -36,6 +37,7 @@ func newRecords(s *store) *records {
 	return &records{
 		store: s, users: map[core.TenantID][]core.UserRecord{}, conv: map[core.TenantID][]core.ConversationRecord{},
 		buffer: map[core.TenantID][]core.BufferEntry{}, blobs: map[core.TenantID][]core.BlobRecord{},
+		derived: map[core.TenantID][]core.DerivedRecord{},
 		tenants: map[core.TenantID]core.TenantRecord{}, apiKeys: map[core.TenantID][]core.KeyRecord{},
 		state: map[core.TenantID]core.Reencryption{}, modes: map[core.TenantID]core.EncryptionMode{},
 	}
@@ -93,6 +95,30 @@ func (r *records) Blob(_ context.Context, tenant core.TenantID, _ core.UserID, i
 		return core.BlobRecord{}, core.NotFound()
 	}
 	return r.blobs[tenant][i], nil
+}
+
+func (r *records) Derived(_ context.Context, tenant core.TenantID, user core.UserID, kind core.DerivedKind, p core.Page, payload bool) ([]core.DerivedRecord, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(owned(r.derived[tenant], user)), func(d core.DerivedRecord) bool { return d.Kind != kind })
+	list = after(list, p, func(v core.DerivedRecord) int64 { return v.Position })
+	for i := range list {
+		if !payload {
+			list[i].Sealed = nil
+		}
+	}
+	return list, nil
+}
+
+// PutDerived only removes.
+func (r *records) PutDerived(_ context.Context, tenant core.TenantID, _ core.UserID, _ core.DerivedKind, _ []core.DerivedRecord, replaces []core.DerivedID) error {
+	if err := r.doing("remove"); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.derived[tenant] = slices.DeleteFunc(r.derived[tenant], func(d core.DerivedRecord) bool { return slices.Contains(replaces, d.ID) })
+	return nil
 }
 
 func (r *records) APIKeys(_ context.Context, tenant core.TenantID, p core.Page) ([]core.KeyRecord, error) {
@@ -224,6 +250,11 @@ func (r *records) reseal(tenant core.TenantID, s core.Resealed) (done int) {
 		b := &r.blobs[tenant][i]
 		put(&b.Sealed, core.BlobPlace(tenant, *b))
 		b.KeyVersion, _ = core.EnvelopeKeyVersion(b.Sealed)
+	}
+	for i := range r.derived[tenant] {
+		d := &r.derived[tenant][i]
+		put(&d.Sealed, core.DerivedPlace(tenant, *d))
+		d.KeyVersion, _ = core.EnvelopeKeyVersion(d.Sealed)
 	}
 	for i := range r.apiKeys[tenant] {
 		k := &r.apiKeys[tenant][i]

@@ -27,6 +27,7 @@ const (
 // Records is every store port that re-encryption needs.
 type Records interface {
 	ports.KeyRotation
+	ports.Derived
 	Users(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.UserRecord, error)
 	Conversations(ctx context.Context, tenant core.TenantID, user core.UserID, page core.Page) ([]core.ConversationRecord, error)
 	UserBuffer(ctx context.Context, tenant core.TenantID, user core.UserID, page core.Page) ([]core.BufferEntry, error)

@@ -130,6 +130,11 @@ func (w *filled) fill(t *testing.T, tenant core.TenantID) {
 			}
 			b.Sealed = seal(t, w.service, core.BlobPlace(tenant, b), string(b.ID))
 			r.blobs[tenant] = append(r.blobs[tenant], b)
+			d := core.DerivedRecord{
+				ID: core.DerivedID(fmt.Sprint("der_", k)), User: u.ID, Kind: core.DerivedKinds()[k%2], Version: 7, KeyVersion: 1, Position: int64(k + 1),
+			}
+			d.Sealed = seal(t, w.service, core.DerivedPlace(tenant, d), string(d.ID))
+			r.derived[tenant] = append(r.derived[tenant], d)
 		}
 	}
 	r.tenants[tenant] = core.TenantRecord{ID: tenant, Version: 1, Profile: seal(t, w.service, core.TenantPlace(tenant, 1), string(tenant))}
@@ -165,9 +170,27 @@ func (w *filled) readable(t *testing.T, s *sealing.Service, tenant core.TenantID
 	for _, b := range r.blobs[tenant] {
 		check(core.BlobPlace(tenant, b), b.Sealed, strings.Replace(string(b.ID), "blob_int_", "int_", 1))
 	}
+	for _, d := range r.derived[tenant] {
+		check(core.DerivedPlace(tenant, d), d.Sealed, string(d.ID))
+	}
 	check(core.TenantPlace(tenant, 1), r.tenants[tenant].Profile, string(tenant))
 	check(core.KeyPlace(tenant, "key_1"), r.apiKeys[tenant][0].Sealed, "key_1")
 	return lowest
+}
+
+// What was computed can be computed again: damage to it keeps no key alive.
+func TestDamagedDerivedRecordIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := newFilled(t)
+	w.records.derived[ada][0].Sealed[60] ^= 1
+	w.rotateNow(t, w.node, ada)
+	w.run(t, w.node)
+	if list := w.records.derived[ada]; len(list) != 2 || len(w.node.reports) != 1 {
+		t.Errorf("%d are left; reported %v", len(list), w.node.reports)
+	}
+	if v := w.readable(t, w.node.Service, ada); v != 2 {
+		t.Errorf("something is under data key %d", v)
+	}
 }
 
 func (w *filled) rotateNow(t *testing.T, n *node, tenant core.TenantID) core.Encryption {

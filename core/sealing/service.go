@@ -93,12 +93,13 @@ func New(deps Deps, opt Options) *Service {
 }
 
 // Seal seals plaintext for its place under the newest data key of its tenant.
-// An answer that is kept, KindReplay, is sealed under a key that stays when the
-// data keys rotate, and is as unreadable as they are when they do not unwrap.
+// What is kept for a while only, an answer (KindReplay) or a webhook (KindWebhook),
+// is sealed under a key that stays when the data keys rotate, and is as unreadable
+// as they are when they do not unwrap.
 // Seal fails as ports.DataKeys and ports.WrappingKeys do.
 func (s *Service) Seal(ctx context.Context, place core.Place, plaintext []byte) ([]byte, error) {
 	want := newest
-	if place.Kind == core.KindReplay {
+	if isBrief(place.Kind) {
 		want = versioned(core.IndexKeyVersion)
 	}
 	key, err := s.sealingKey(ctx, place, want)
@@ -108,6 +109,10 @@ func (s *Service) Seal(ctx context.Context, place core.Place, plaintext []byte) 
 	defer key.clear()
 	return core.SealEnvelope(s.Random, key.secret[:], key.version, s.deployment, place, plaintext)
 }
+
+// isBrief reports whether a kind is kept for a while only, and not sealed anew when
+// data keys rotate.
+func isBrief(kind core.Kind) bool { return kind == core.KindReplay || kind == core.KindWebhook }
 
 // sealingKey is the one wanted, or, of the index key, what is derived from it.
 func (s *Service) sealingKey(ctx context.Context, place core.Place, want selector) (*dataKey, error) {
@@ -129,7 +134,7 @@ func (s *Service) sealingKey(ctx context.Context, place core.Place, want selecto
 // wraps core.ErrSealed and never tells why. Else it fails as Seal does.
 func (s *Service) Open(ctx context.Context, place core.Place, sealed []byte) ([]byte, error) {
 	version, ok := core.EnvelopeKeyVersion(sealed)
-	if !ok || version == core.IndexKeyVersion && place.Kind != core.KindReplay {
+	if !ok || version == core.IndexKeyVersion && !isBrief(place.Kind) {
 		return nil, damaged(place)
 	}
 	key, err := s.sealingKey(ctx, place, versioned(version))

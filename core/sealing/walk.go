@@ -100,7 +100,15 @@ func (w *walk) user(ctx context.Context, u core.UserRecord) error {
 	if err := w.buffers(ctx, u.ID); err != nil {
 		return err
 	}
-	return w.blobs(ctx, u.ID)
+	if err := w.blobs(ctx, u.ID); err != nil {
+		return err
+	}
+	for _, kind := range core.DerivedKinds() {
+		if err := w.derived(ctx, u.ID, kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // buffers seals what is buffered under an older key into blobs: the entries of a
@@ -164,6 +172,44 @@ func (w *walk) blob(ctx context.Context, user core.UserID, header core.BlobRecor
 	return w.record(ctx, core.BlobPlace(w.tenant, b), b.Sealed)
 }
 
+// derived reads the headers of derived records, and those themselves that name an
+// older key.
+func (w *walk) derived(ctx context.Context, user core.UserID, kind core.DerivedKind) error {
+	return pages(func(p core.Page) (int, int64, error) {
+		list, err := w.store.Derived(ctx, w.tenant, user, kind, p, false)
+		for _, header := range list {
+			if header.KeyVersion < w.version {
+				if err := w.derivedRecord(ctx, header); err != nil {
+					return 0, 0, err
+				}
+			}
+			p.After = header.Position
+		}
+		return len(list), p.After, err
+	})
+}
+
+// derivedRecord seals one anew. One that does not open is removed: it can be
+// computed again.
+func (w *walk) derivedRecord(ctx context.Context, header core.DerivedRecord) error {
+	at := core.Page{After: header.Position - 1, Limit: 1}
+	list, err := w.store.Derived(ctx, w.tenant, header.User, header.Kind, at, true)
+	if err != nil || len(list) == 0 || list[0].ID != header.ID {
+		return err // it is gone
+	}
+	place := core.DerivedPlace(w.tenant, list[0])
+	w.found++
+	plain, err := w.seal.Open(ctx, place, list[0].Sealed)
+	if errors.Is(err, core.ErrSealed) {
+		w.seal.report(ctx, "re-encrypting what was computed", err)
+		return w.store.PutDerived(ctx, w.tenant, header.User, header.Kind, nil, []core.DerivedID{header.ID})
+	}
+	if err != nil {
+		return err
+	}
+	return w.again(ctx, place, list[0].Sealed, plain)
+}
+
 // deployment looks at what the deployment's own data keys seal: the tenants'
 // profiles and the names of their API keys.
 func (w *walk) deployment(ctx context.Context) error {
@@ -215,6 +261,11 @@ func (w *walk) record(ctx context.Context, place core.Place, sealed []byte) erro
 	if err != nil {
 		return err
 	}
+	return w.again(ctx, place, sealed, plain)
+}
+
+// again seals anew what was opened, which is cleared.
+func (w *walk) again(ctx context.Context, place core.Place, sealed, plain []byte) error {
 	defer clear(plain)
 	anew, err := w.seal.Seal(ctx, place, plain)
 	if err != nil {

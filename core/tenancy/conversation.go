@@ -163,9 +163,13 @@ func (s *Service) tryUpdateConversation(ctx context.Context, caller core.Caller,
 	if err != nil {
 		return core.Conversation{}, err
 	}
+	kind := core.EventConversationUpdated
+	if closes {
+		kind = core.EventConversationClosed
+	}
 	record, err := s.Store.UpdateConversation(ctx, caller.Tenant, core.Op{}, core.ConversationUpdate{
 		User: user, ID: id, Sealed: sealed, Close: closes, IfVersion: now.Version, At: s.Clock.Now(),
-		Event: s.event(caller.Tenant, caller.Actor(), core.EventConversationClosed, core.EventData{
+		Event: s.event(caller.Tenant, caller.Actor(), kind, core.EventData{
 			"user_id": string(user), "conversation_id": string(id),
 		}),
 	})

@@ -25,6 +25,7 @@ type SettingsPatch struct {
 	EncryptionMode          core.Patch[string]
 	WebhookURL              core.Patch[string]
 	RateLimitPerMinute      core.Patch[int64]
+	AuditReads              core.Patch[bool]
 }
 
 // apply gives the settings after the patch, or all that is wrong with it.
@@ -50,6 +51,9 @@ func (p SettingsPatch) apply(now core.Settings, opt Options) (core.Settings, []c
 		p.MaxConversationsPerUser, between(0, top.MaxConversationsPerUser))
 	number("batch_size", &now.BatchSize, def.BatchSize, p.BatchSize, between(core.MinBatchSize, top.BatchSize))
 	number("rate_limit_per_minute", &now.RateLimitPerMinute, def.RateLimitPerMinute, p.RateLimitPerMinute, rate(top.RateLimitPerMinute))
+	if p.AuditReads.Set {
+		now.AuditReads = p.AuditReads.Value != nil && *p.AuditReads.Value
+	}
 	text := func(name string, change core.Patch[string], set func(string) string) {
 		if !change.Set {
 			return

@@ -176,7 +176,7 @@ func (s *Service) tryUpdateTenant(ctx context.Context, caller core.Caller, patch
 	}
 	settings.WebhookURL = ""
 	update := core.TenantUpdate{
-		Profile: sealed, Settings: settings, IfVersion: now.Version, At: s.Clock.Now(),
+		Profile: sealed, Settings: settings, SuspendedAt: now.SuspendedAt, IfVersion: now.Version, At: s.Clock.Now(),
 		Event: s.event(now.ID, caller.Actor(), core.EventSettingsUpdated, core.EventData{"version": now.Version + 1}),
 	}
 	if settings.EncryptionMode != now.Settings.EncryptionMode {
@@ -240,6 +240,7 @@ func (s *Service) DeleteTenant(ctx context.Context, caller core.Caller, confirm 
 	if err != nil {
 		return Deletion{}, err
 	}
+	event.Webhook = s.lastWebhook(ctx, event)
 	if err := s.Store.DeleteTenant(ctx, caller.Tenant, core.Op{}, event); err != nil {
 		return Deletion{}, err
 	}
@@ -298,7 +299,7 @@ func tenantOf(r core.TenantRecord, p profile) core.Tenant {
 	settings.WebhookURL = p.WebhookURL
 	return core.Tenant{
 		ID: r.ID, Name: p.Name, Email: p.Email, Settings: settings,
-		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, SuspendedAt: r.SuspendedAt,
 	}
 }
 

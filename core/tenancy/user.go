@@ -248,6 +248,7 @@ func (s *Service) tryUpdateUser(ctx context.Context, caller core.Caller, id core
 	}
 	record, err := s.Store.UpdateUser(ctx, caller.Tenant, core.Op{}, core.UserUpdate{
 		ID: id, Sealed: sealed, IfVersion: now.Version, At: s.Clock.Now(),
+		Event: s.event(caller.Tenant, caller.Actor(), core.EventUserUpdated, core.EventData{"user_id": string(id)}),
 	})
 	if err != nil {
 		return core.User{}, err

@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -136,6 +137,46 @@ func (s *Service) Webhook(ctx context.Context, tenant core.TenantID) (core.Webho
 	return p.webhook(), err
 }
 
+// formerWebhook is a deleted tenant's webhook before it is sealed.
+type formerWebhook struct {
+	URL     string          `json:"url"`
+	Secrets []webhookSecret `json:"secrets"`
+}
+
+// lastWebhook seals the tenant's webhook so that it can be told of its deletion;
+// nil where there is none. It is no reason for a tenant not to be deleted that
+// nobody can be told.
+func (s *Service) lastWebhook(ctx context.Context, event core.Event) []byte {
+	record, err := s.Store.Tenant(ctx, event.Tenant)
+	if err != nil {
+		return nil
+	}
+	p, err := s.openProfile(ctx, record)
+	if err != nil || p.WebhookURL == "" || p.Webhook.Disabled || len(p.Webhook.Secrets) == 0 {
+		return nil
+	}
+	plain, err := json.Marshal(formerWebhook{p.WebhookURL, p.Webhook.Secrets})
+	if err != nil {
+		return nil
+	}
+	sealed, err := s.Seal.Seal(ctx, core.WebhookPlace(event.Tenant, event.ID), plain)
+	if err != nil {
+		return nil
+	}
+	return sealed
+}
+
+// FormerWebhook opens what the event that a tenant was deleted has of its webhook.
+func (s *Service) FormerWebhook(ctx context.Context, tenant core.TenantID, event core.EventID, sealed []byte) (core.Webhook, error) {
+	plain, err := s.Seal.Open(ctx, core.WebhookPlace(tenant, event), sealed)
+	if err != nil {
+		return core.Webhook{}, err
+	}
+	var f formerWebhook
+	err = json.Unmarshal(plain, &f)
+	return profile{WebhookURL: f.URL, Webhook: webhookState{Secrets: f.Secrets}}.webhook(), err
+}
+
 // AddWebhookSecret makes secret the one that signs, and lets those before sign
 // along for a day. What it returns has another newest secret when an earlier run
 // of the same operation added one.
@@ -189,7 +230,7 @@ func (s *Service) tryChangeProfile(
 		return profile{}, err
 	}
 	record, err = s.Store.UpdateTenant(ctx, tenant, op, core.TenantUpdate{
-		Profile: sealed, Settings: record.Settings, IfVersion: record.Version, At: s.Clock.Now(),
+		Profile: sealed, Settings: record.Settings, SuspendedAt: record.SuspendedAt, IfVersion: record.Version, At: s.Clock.Now(),
 		Event: s.event(tenant, actor, core.EventSettingsUpdated, core.EventData{"version": next, "changed": changed}),
 	})
 	if err != nil {

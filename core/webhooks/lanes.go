@@ -19,12 +19,6 @@ const (
 	forgetFailed = time.Hour       // how long a lane that is left alone is remembered
 )
 
-// job is a delivery that this process holds until its lease ends.
-type job struct {
-	core.DueDelivery
-	until time.Time
-}
-
 // lanes keep the receivers apart: one that is slow or down holds up its own
 // deliveries and nobody else's.
 type lanes struct {
@@ -79,10 +73,10 @@ func (a *lane) width() int {
 func (l *lanes) offer(j job, now time.Time) (start bool, putBack time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.of[j.Tenant]
+	a := l.of[j.lane()]
 	if a == nil {
 		a = &lane{}
-		l.of[j.Tenant] = a
+		l.of[j.lane()] = a
 	}
 	switch {
 	case a.closed.After(now):

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	defaultTimeout = 15 * time.Second
-	defaultPause   = 5 * time.Second
+	defaultMaxPending = 100_000
+	defaultTimeout    = 15 * time.Second
+	defaultPause      = 5 * time.Second
 	// leaseMargin is how much longer than the timeout a delivery is held: it may
 	// wait for its turn, and its outcome must be saved.
 	leaseMargin = 10 * time.Second

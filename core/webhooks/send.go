@@ -39,7 +39,7 @@ func (s *Service) Send(ctx context.Context) (time.Time, error) {
 	}
 	held := 0
 	for _, d := range due {
-		if s.offer(ctx, job{d, until}) {
+		if s.offer(ctx, newJob(d, until)) {
 			held++
 		}
 	}
@@ -78,7 +78,7 @@ func (s *Service) start(ctx context.Context, j job) {
 	s.running.Go(func() {
 		r, leave := s.send(ctx, j)
 		now := s.Clock.Now()
-		start, back, until, more := s.lanes.done(j.Tenant, r, leave, now)
+		start, back, until, more := s.lanes.done(j.lane(), r, leave, now)
 		for _, next := range start {
 			s.start(ctx, next)
 		}
@@ -101,23 +101,26 @@ func (s *Service) send(ctx context.Context, j job) (r result, leave time.Time) {
 	case now.Add(s.opt.Timeout + saveMargin).After(j.until):
 		return resultNone, time.Time{} // it waited too long; whoever takes it next sends it
 	}
-	hook, err := s.Tenants.Webhook(ctx, j.Tenant)
+	hook, err := s.webhook(ctx, j)
 	if err != nil {
 		s.report(ctx, "finding a webhook", unlessGone(err))
+		if j.Tenant == core.DeploymentTenant {
+			s.putBack(ctx, j, now.Add(maxPause)) // nobody else would end it
+		}
 		return resultNone, time.Time{}
 	}
 	if why := inactive(hook, now); why != "" {
 		s.giveUp(ctx, j, why)
 		return resultNone, time.Time{}
 	}
-	s.lanes.lead(j.Tenant, hook.URL)
-	a, retryAfter := s.attempt(ctx, hook, j.Delivery, now)
+	s.lanes.lead(j.lane(), hook.URL)
+	a, retryAfter := s.attempt(ctx, hook, j, now)
 	if ctx.Err() != nil {
 		s.putBack(ctx, j, now)
 		return resultNone, time.Time{}
 	}
 	if a.Status == statusGone {
-		s.report(ctx, "disabling a webhook", unlessGone(s.Tenants.DisableWebhook(ctx, j.Tenant, hook.URL)))
+		s.report(ctx, "disabling a webhook", unlessGone(s.Tenants.DisableWebhook(ctx, j.lane(), hook.URL)))
 	}
 	d := j.Delivery
 	s.settle(&d, a, retryAfter)
@@ -131,10 +134,10 @@ func (s *Service) send(ctx context.Context, j job) (r result, leave time.Time) {
 	return resultBad, leave
 }
 
-func (s *Service) attempt(ctx context.Context, hook core.Webhook, d core.Delivery, now time.Time) (core.DeliveryAttempt, time.Duration) {
+func (s *Service) attempt(ctx context.Context, hook core.Webhook, j job, now time.Time) (core.DeliveryAttempt, time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
 	defer cancel()
-	status, retryAfter, err := s.Post.Post(ctx, hook.URL, headers(d.Event, signing(hook, now), d.Body, now), d.Body)
+	status, retryAfter, err := s.Post.Post(ctx, hook.URL, headers(j.Event, signing(hook, now), j.body(), now), j.body())
 	return core.DeliveryAttempt{
 		At: now, Status: status, Error: reason(status, err), Duration: s.Clock.Now().Sub(now),
 	}, retryAfter

@@ -21,6 +21,9 @@ type tenants interface {
 	Webhook(ctx context.Context, tenant core.TenantID) (core.Webhook, error)
 	AddWebhookSecret(ctx context.Context, caller core.Caller, op core.Op, secret []byte) (core.Webhook, error)
 	DisableWebhook(ctx context.Context, tenant core.TenantID, url string) error
+
+	// FormerWebhook opens the Webhook of the event that the tenant was deleted.
+	FormerWebhook(ctx context.Context, tenant core.TenantID, event core.EventID, sealed []byte) (core.Webhook, error)
 }
 
 // poster posts a body to a URL of a tenant's, follows no redirect, and goes
@@ -52,6 +55,9 @@ type Options struct {
 	// next attempt is made, give or take a fifth. Past its end a delivery has
 	// failed.
 	Schedule []time.Duration
+	// MaxPending bounds a tenant's deliveries that are pending, or nearly so; past
+	// it an event's delivery fails at once. 100,000.
+	MaxPending int64
 	// Timeout is how long a receiver has to answer.
 	Timeout time.Duration
 	// Pause is how long a receiver is left alone that only failed of late; it
@@ -74,6 +80,9 @@ type Service struct {
 func New(deps Deps, opt Options) *Service {
 	if opt.Schedule == nil {
 		opt.Schedule = defaultSchedule
+	}
+	if opt.MaxPending <= 0 {
+		opt.MaxPending = defaultMaxPending
 	}
 	if opt.Timeout <= 0 {
 		opt.Timeout = defaultTimeout

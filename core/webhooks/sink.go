@@ -2,6 +2,8 @@ package webhooks
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -32,14 +34,42 @@ func (s *Service) Deliver(ctx context.Context, tenant core.TenantID, events []co
 		return nil
 	}
 	hook, err := s.Tenants.Webhook(ctx, tenant)
+	if core.Is(err, core.CodeNotFound) {
+		return s.deliverLast(ctx, tenant, events, now)
+	}
 	if err != nil || inactive(hook, now) != "" {
-		return unlessGone(err)
+		return err
 	}
 	s.lanes.lead(tenant, hook.URL)
+	if err := s.refuseTooMany(ctx, tenant, list, now); err != nil {
+		return err
+	}
 	if err := s.Store.AddDeliveries(ctx, tenant, list); err != nil {
 		return unlessGone(err)
 	}
 	s.notify()
+	return nil
+}
+
+// errTooMany is why deliveries fail at once.
+var errTooMany = errors.New("too many of the tenant's deliveries are pending")
+
+// refuseTooMany has those deliveries fail that would be too many. Their events are
+// in the audit log, where the numbers show the receiver that it lacks them.
+func (s *Service) refuseTooMany(ctx context.Context, tenant core.TenantID, list []core.Delivery, now time.Time) error {
+	pending, err := s.Store.PendingDeliveries(ctx, tenant)
+	room := max(s.opt.MaxPending-pending, 0)
+	if err != nil || int64(len(list)) <= room {
+		return err
+	}
+	for i := range list[room:] {
+		d := &list[room:][i]
+		d.Status, d.NextAt = core.DeliveryFailed, time.Time{}
+		d.Attempts = []core.DeliveryAttempt{{At: now, Error: "Too many deliveries were waiting for the receiver. GET /tenant/audit has the event."}}
+	}
+	if room > 0 {
+		s.report(ctx, "keeping the deliveries of "+string(tenant), errTooMany)
+	}
 	return nil
 }
 

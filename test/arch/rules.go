@@ -40,6 +40,7 @@ var rules = []rule{
 	// Driving adapters call the services; driven ones implement ports.
 	{folder: "adapters/fiber/...", ours: []string{"core", "core/*", "ports"}, thirdParty: anything},
 	{folder: "adapters/mcp/...", ours: []string{"core", "core/*", "ports"}, thirdParty: anything},
+	{folder: "adapters/operator", ours: []string{"core", "core/*", "ports"}},
 	{folder: "adapters/*", ours: []string{"core", "ports"}, thirdParty: anything},
 
 	{folder: "config", ours: []string{"core"}, thirdParty: []string{"go.yaml.in/yaml/v3"}},
@@ -52,7 +53,7 @@ var product = []string{"core", "core/*", "ports", "adapters/*", "config", "app",
 
 // testsOnly are modules that the product must not hold.
 var testsOnly = []string{
-	"github.com/ory/dockertest", "github.com/standard-webhooks/standard-webhooks", "pgregory.net/rapid", "go.uber.org/goleak", "testing", "github.com/stretchr/testify",
+	"github.com/chromedp", "github.com/ory/dockertest", "github.com/standard-webhooks/standard-webhooks", "pgregory.net/rapid", "go.uber.org/goleak", "testing", "github.com/stretchr/testify",
 }
 
 // use is a name of a package that some folders must not mention.

@@ -1,6 +1,6 @@
 // Package backend gives tests the real servers that they talk to: Redis on its
-// own, with replicas, as a Cluster, watched by Sentinels; PostgreSQL; Vault; and
-// a proxy that harms connections.
+// own, with replicas, as a Cluster, watched by Sentinels; PostgreSQL; Vault;
+// a proxy that harms connections; a collector of traces; and promtool.
 //
 // A server comes from the first of these that has it, and the test's log says
 // which:

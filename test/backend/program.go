@@ -90,3 +90,11 @@ func lock(path string, how int) (unlock func(), err error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
+
+// Program finds a program on the path, or installs the Debian package that has it
+// where that can be done.
+func Program(name, pkg string) (path string, err error) {
+	p := program{name: name, pkg: pkg, lookup: func() (string, error) { return exec.LookPath(name) }, install: aptInstall}
+	path, _, err = p.find()
+	return path, err
+}

@@ -18,8 +18,8 @@ import (
 // vaultModule is the folder of the module that Vault is built from, below ours.
 const vaultModule = "test/vaultserver"
 
-// vaultKept is how long a build stays in the cache that another has followed.
-const vaultKept = 30 * 24 * time.Hour
+// buildKept is how long a build stays in the cache that another has followed.
+const buildKept = 30 * 24 * time.Hour
 
 // vaultProgram gives the path of Vault's program, which it builds when there is
 // none of these sources in the user's cache: some minutes.
@@ -44,21 +44,33 @@ func vaultSource() (string, error) {
 	return filepath.Join(strings.TrimSpace(string(root)), filepath.FromSlash(vaultModule)), nil
 }
 
-// buildVault builds into a folder of the cache that the sources name. Of
-// processes that want it at once, one builds.
-func buildVault(source, cache string) (string, error) {
+// BuildModule builds the program of a module that is nested in ours, once for the
+// user's cache, and gives its path.
+func BuildModule(source, name string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return buildModule(source, filepath.Join(cache, "raven-test"), name)
+}
+
+func buildVault(source, cache string) (string, error) { return buildModule(source, cache, "vault") }
+
+// buildModule builds into a file of the cache that the sources name. Of processes
+// that want it at once, one builds.
+func buildModule(source, cache, name string) (string, error) {
 	sum, err := hashOf(source)
 	if err != nil {
 		return "", err
 	}
-	program := filepath.Join(cache, "vault-"+sum)
+	program := filepath.Join(cache, name+"-"+sum)
 	if isProgram(program) {
 		return program, nil
 	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", err
 	}
-	unlock, err := lock(filepath.Join(cache, "vault.lock"), syscall.LOCK_EX)
+	unlock, err := lock(filepath.Join(cache, name+".lock"), syscall.LOCK_EX)
 	if err != nil {
 		return "", err
 	}
@@ -66,13 +78,13 @@ func buildVault(source, cache string) (string, error) {
 	if isProgram(program) {
 		return program, nil
 	}
-	removeOld(cache)
+	removeOld(cache, name)
 	building := program + ".building"
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", building, ".")
 	build.Dir = source
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly -buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building vault: %w\n%s", err, out)
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
 	return program, os.Rename(building, program)
 }
@@ -83,10 +95,10 @@ func isProgram(path string) bool {
 }
 
 // removeOld removes programs of sources that have changed since.
-func removeOld(cache string) {
-	found, _ := filepath.Glob(filepath.Join(cache, "vault-*"))
+func removeOld(cache, name string) {
+	found, _ := filepath.Glob(filepath.Join(cache, name+"-*"))
 	for _, path := range found {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > vaultKept {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > buildKept {
 			_ = os.Remove(path)
 		}
 	}

@@ -36,6 +36,10 @@ func AuditLog(t *testing.T, open func(t *testing.T) ports.AuditLog) {
 		{"a query selects, newest first", queriesSelect},
 		{"a query finds all, also where clocks stepped back", queriesAcrossClockSteps},
 		{"the checkpoint of the highest number is the last", lastCheckpoint},
+		{"nothing is dropped of a log that was only added to", nothingIsDropped},
+		{"a log begins behind what was dropped", logBeginsBehindADrop},
+		{"only an empty log can begin behind a drop", onlyAnEmptyLogBegins},
+		{"what was dropped can't be added again", droppedIsNotAddedAgain},
 		{"tenants with a log are listed in pages", auditTenantsInPages},
 		{"the same entries added at once are there once", sameAuditAtOnce},
 		{"of different entries added at once one wins", otherAuditAtOnce},
@@ -365,6 +369,8 @@ func hostileAudit(a *auditing) {
 		if _, err := a.LastCheckpoint(a.ctx, tenant); !core.Is(err, core.CodeNotFound) {
 			a.t.Errorf("%s: the last checkpoint: %v", what, err)
 		}
+		dropped, err := a.AuditDropped(a.ctx, tenant)
+		a.same(what, dropped, core.AuditDrop{}, err)
 		if tenant.Valid() {
 			continue // the look-alike
 		}
@@ -373,6 +379,9 @@ func hostileAudit(a *auditing) {
 		}
 		if err := a.AddCheckpoint(a.ctx, tenant, core.Checkpoint{Seq: 1, Note: []byte("x"), At: a.now}); !core.Is(err, core.CodeNotFound) {
 			a.t.Errorf("%s: a checkpoint: %v", what, err)
+		}
+		if err := a.BeginAudit(a.ctx, tenant, a.drop(tenant, 3)); !core.Is(err, core.CodeNotFound) {
+			a.t.Errorf("%s: a drop: %v", what, err)
 		}
 	}
 	a.holds(a.tenant, list)
@@ -388,9 +397,11 @@ func doneContextAudits(a *auditing) {
 	_, findErr := a.FindAudit(ctx, a.tenant, core.AuditQuery{Limit: 10})
 	_, lastErr := a.LastCheckpoint(ctx, a.tenant)
 	_, tenantsErr := a.AuditTenants(ctx, "", 10)
+	_, droppedErr := a.AuditDropped(ctx, a.tenant)
 	for what, err := range map[string]error{
 		"AppendAudit": a.AppendAudit(ctx, a.tenant, list[2:], headOf(list)), "AuditHead": headErr, "AuditEntries": entriesErr,
-		"FindAudit": findErr, "LastCheckpoint": lastErr, "AuditTenants": tenantsErr,
+		"FindAudit": findErr, "LastCheckpoint": lastErr, "AuditTenants": tenantsErr, "AuditDropped": droppedErr,
+		"BeginAudit":    a.BeginAudit(ctx, a.other, a.drop(a.other, 3)),
 		"AddCheckpoint": a.AddCheckpoint(ctx, a.tenant, core.Checkpoint{Seq: 2, Note: []byte("x"), At: a.now}),
 	} {
 		if !errors.Is(err, context.Canceled) {

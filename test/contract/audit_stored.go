@@ -43,6 +43,15 @@ func auditCalls() []call {
 			}
 			return w.LastCheckpoint(ctx, at.tenant)
 		}},
+		{name: "BeginAudit", run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+			d := core.AuditDrop{Head: headOf(w.auditEntries(at.tenant, 3)), At: w.start, Note: w.Bytes(90)}
+			lend(w, d.Head.Tree)
+			lend(w, d.Note)
+			return done(w.BeginAudit(ctx, at.tenant, d))
+		}},
+		{name: "AuditDropped", run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+			return w.AuditDropped(ctx, at.tenant)
+		}},
 		{name: "AuditTenants", run: func(ctx context.Context, w *World, _ stage, _ core.Op) (any, error) {
 			return w.AuditTenants(ctx, "", everything)
 		}},

@@ -17,6 +17,7 @@ type Store interface {
 	ports.Memories
 	ports.Forgetting
 	ports.Changes
+	ports.Derived
 	ports.Facts
 	ports.Idempotency
 	ports.Outbox
@@ -64,6 +65,7 @@ func All(t *testing.T, b Backend) {
 		{"Memories", Memories},
 		{"Forgetting", Forgetting},
 		{"Changes", Changes},
+		{"Derived", Derived},
 		{"Facts", Facts},
 		{"Idempotency", Idempotency},
 		{"Outbox", Outbox},

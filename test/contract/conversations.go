@@ -51,6 +51,7 @@ func conversationCalls() []call {
 		}},
 		{
 			name: "UpdateConversation", takes: inConversation, step: true,
+			events: []core.EventType{core.EventConversationUpdated},
 			run: func(ctx context.Context, w *World, at stage, op core.Op) (any, error) {
 				return w.UpdateConversation(ctx, at.tenant, op, w.makeConversationUpdate(at, 1, false))
 			},
@@ -73,9 +74,13 @@ func conversationCalls() []call {
 }
 
 func (w *World) makeConversationUpdate(at stage, ifVersion int64, closing bool) core.ConversationUpdate {
+	kind := core.EventConversationUpdated
+	if closing {
+		kind = core.EventConversationClosed
+	}
 	return core.ConversationUpdate{
 		User: at.user, ID: at.conversation, Sealed: w.Bytes(58), Close: closing, IfVersion: ifVersion, At: w.Now(),
-		Event: w.MakeEvent(at.tenant, core.EventConversationClosed),
+		Event: w.MakeEvent(at.tenant, kind),
 	}
 }
 

@@ -26,12 +26,14 @@ func Deliveries(t *testing.T, b Backend) {
 		{"OldOnesThatEndedGo", oldOnesThatEndedGo},
 		{"DeletedTenantsDeliveriesAreNotTaken", deletedTenantsDeliveries},
 		{"DeliveriesOfTenantsAreApart", deliveriesAreApart},
+		{"DeploymentKeepsNoDeliveryThatEnded", deploymentsDeliveries},
+		{"PendingDeliveriesAreCounted", pendingAreCounted},
 	}, deliveryCalls())
 }
 
 func deliveryCalls() []call {
 	return []call{
-		{name: "AddDeliveries", takes: ofTenant, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+		{name: "AddDeliveries", takes: ofTenant, ours: true, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
 			list := []core.Delivery{w.makeDelivery(), w.makeDelivery()}
 			lend(w, list)
 			return done(w.AddDeliveries(ctx, at.tenant, list))
@@ -39,17 +41,20 @@ func deliveryCalls() []call {
 		{name: "TakeDeliveries", run: func(ctx context.Context, w *World, _ stage, _ core.Op) (any, error) {
 			return w.TakeDeliveries(ctx, w.start.Add(time.Hour), w.start.Add(2*time.Hour), 10, 5)
 		}},
-		{name: "SaveDelivery", takes: ofTenant | ofDelivery, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+		{name: "SaveDelivery", takes: ofTenant | ofDelivery, ours: true, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
 			d := at.delivery
 			d.Status, d.Attempts = core.DeliveryFailed, []core.DeliveryAttempt{{At: w.Now(), Error: "It was not there."}}
 			lend(w, d.Attempts)
 			return done(w.SaveDelivery(ctx, at.tenant, d))
 		}},
-		{name: "Delivery", takes: ofTenant | ofDelivery, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+		{name: "Delivery", takes: ofTenant | ofDelivery, ours: true, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
 			return w.Delivery(ctx, at.tenant, at.delivery.ID)
 		}},
-		{name: "Deliveries", takes: ofTenant, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+		{name: "Deliveries", takes: ofTenant, ours: true, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
 			return w.Deliveries(ctx, at.tenant, all)
+		}},
+		{name: "PendingDeliveries", run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {
+			return w.PendingDeliveries(ctx, at.tenant)
 		}},
 		{name: "NextDelivery", run: func(ctx context.Context, w *World, _ stage, _ core.Op) (any, error) {
 			return w.NextDelivery(ctx)
@@ -379,6 +384,69 @@ func deletedTenantsDeliveries(w *World) {
 	w.mustPurge(2)
 	w.equal("what is taken after the purge", w.mustTake(3*time.Hour, 10, 10), deliveryIDs(kept))
 	w.refused(w.SaveDelivery(w.Ctx, s.tenant, s.delivery), core.CodeNotFound)
+}
+
+func deploymentsDeliveries(w *World) {
+	_, err := w.InitDeployment(w.Ctx, w.makeDeployment())
+	w.ok(err)
+	t := w.MustCreateTenant().ID
+	own, theirs := w.mustDeliver(core.DeploymentTenant, 0, time.Second, time.Minute), w.mustDeliver(t, 2*time.Second)
+	next, err := w.NextDelivery(w.Ctx)
+	w.ok(err)
+	if next.After(w.start) {
+		w.T.Errorf("the next is due %v", next)
+	}
+	list, err := w.TakeDeliveries(w.Ctx, w.start.Add(10*time.Second), w.start.Add(time.Hour), 10, 10)
+	w.ok(err)
+	var got []core.TenantID
+	for _, d := range list {
+		got = append(got, d.Tenant)
+	}
+	w.equal("whose are taken", got, []core.TenantID{core.DeploymentTenant, core.DeploymentTenant, t})
+	w.mustCount(core.DeploymentTenant, 3)
+	for i, status := range []core.DeliveryStatus{core.DeliveryDelivered, core.DeliveryFailed} {
+		own[i].Status = status
+		w.ok(w.SaveDelivery(w.Ctx, core.DeploymentTenant, own[i]))
+		_, err := w.Delivery(w.Ctx, core.DeploymentTenant, own[i].ID)
+		w.refused(err, core.CodeNotFound)
+		w.refused(w.SaveDelivery(w.Ctx, core.DeploymentTenant, own[i]), core.CodeNotFound)
+	}
+	left, err := w.Deliveries(w.Ctx, core.DeploymentTenant, all)
+	w.ok(err)
+	w.equal("what is left", deliveryIDs(left), deliveryIDs(own[2:]))
+	w.mustCount(core.DeploymentTenant, 1)
+	w.equal("the tenant's", w.mustDelivery(t, theirs[0].ID).Status, core.DeliveryPending)
+	w.equal("what is taken later", w.mustTake(2*time.Hour, 10, 10), append(deliveryIDs(own[2:]), theirs[0].ID))
+}
+
+func (w *World) mustCount(tenant core.TenantID, want int64) {
+	w.T.Helper()
+	got, err := w.PendingDeliveries(w.Ctx, tenant)
+	w.ok(err)
+	w.equal("how many are pending", got, want)
+}
+
+func pendingAreCounted(w *World) {
+	t := w.MustCreateTenant().ID
+	w.mustCount(t, 0)
+	list := w.mustDeliver(t, 0, 0, time.Hour)
+	ended := w.makeDelivery()
+	ended.Status = core.DeliveryFailed
+	w.ok(w.AddDeliveries(w.Ctx, t, append([]core.Delivery{ended}, list...)))
+	w.mustCount(t, 3)
+	w.mustTake(time.Minute, 1, 1)
+	w.mustCount(t, 3)
+	list[0].Status = core.DeliveryDelivered
+	w.ok(w.SaveDelivery(w.Ctx, t, list[0]))
+	w.ok(w.SaveDelivery(w.Ctx, t, list[0]))
+	w.mustCount(t, 2)
+	list[0].Status = core.DeliveryPending // a replay
+	w.ok(w.SaveDelivery(w.Ctx, t, list[0]))
+	w.mustCount(t, 3)
+	w.mustCount(w.MustCreateTenant().ID, 0)
+	w.mustCount(w.IDs.Tenant(), 0)
+	w.mustDeleteTenant(t)
+	w.mustCount(t, 0)
 }
 
 func deliveriesAreApart(w *World) {

@@ -47,7 +47,7 @@ func (b Backend) everyMethod(t *testing.T, calls []call) {
 // everyCall is a call of every method of every port.
 func everyCall() []call {
 	return slices.Concat(tenantCalls(), apiKeyCalls(), userCalls(), conversationCalls(), bufferCalls(), memoryCalls(),
-		forgettingCalls(), changeCalls(), factCalls(), idempotencyCalls(), outboxCalls(), recorderCalls(), relayingCalls(), auditCalls(), deliveryCalls(),
+		forgettingCalls(), changeCalls(), derivedCalls(), factCalls(), idempotencyCalls(), outboxCalls(), recorderCalls(), relayingCalls(), auditCalls(), deliveryCalls(),
 		dataKeyCalls(), rotationCalls(), leaseCalls(), healthCalls())
 }
 

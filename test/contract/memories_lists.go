@@ -7,8 +7,9 @@ import (
 	"github.com/raven-memory/raven/core"
 )
 
-func blobPosition(b core.BlobRecord) int64   { return b.Position }
-func entryPosition(e core.BufferEntry) int64 { return e.Position }
+func blobPosition(b core.BlobRecord) int64       { return b.Position }
+func derivedPosition(d core.DerivedRecord) int64 { return d.Position }
+func entryPosition(e core.BufferEntry) int64     { return e.Position }
 
 func blobsComeInOrderOfArrival(w *World) {
 	s := w.stage()

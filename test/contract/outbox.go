@@ -16,6 +16,7 @@ func Outbox(t *testing.T, b Backend) {
 		{"EventsAreEachTenantsOwn", eventsAreEachTenantsOwn},
 		{"ManyStepsLeaveNoGap", manyStepsLeaveNoGap},
 		{"EventsOutliveTheirTenant", eventsOutliveTheirTenant},
+		{"LastEventHasTheWebhook", lastEventHasTheWebhook},
 		{"UnknownTenantHasNoEvents", unknownTenantHasNoEvents},
 	}, outboxCalls())
 }
@@ -45,6 +46,21 @@ func eventIsKeptWhole(w *World) {
 		w.equal("what was handed in, after the call,", dump(n.Event), given)
 		n.Event.Seq = int64(3 + i)
 		w.equal("the event", w.mustEvents(t.ID, int64(2+i)), []core.Event{n.Event})
+	}
+}
+
+func lastEventHasTheWebhook(w *World) {
+	for _, webhook := range [][]byte{nil, w.Bytes(90), {0, 1, 255, '\n', 0}} {
+		t := w.MustCreateTenant()
+		event := w.MakeEvent(t.ID, core.EventTenantDeleted)
+		event.Webhook = webhook
+		w.ok(w.DeleteTenant(w.Ctx, t.ID, w.Op(), event))
+		event.Seq = 3
+		w.equal("the last event", w.mustEvents(t.ID, 2), []core.Event{event})
+		w.ok(w.TrimEvents(w.Ctx, t.ID, 3))
+		events, err := w.Events(w.Ctx, t.ID, 0, 10)
+		w.refused(err, core.CodeNotFound)
+		w.equal("what is left", len(events), 0)
 	}
 }
 

@@ -47,6 +47,14 @@ func (p *pair) AddCheckpoint(ctx context.Context, tenant core.TenantID, c core.C
 	return p.both("AddCheckpoint", func(s Store) error { return s.AddCheckpoint(ctx, tenant, c) })
 }
 
+func (p *pair) BeginAudit(ctx context.Context, tenant core.TenantID, d core.AuditDrop) error {
+	return p.both("BeginAudit", func(s Store) error { return s.BeginAudit(ctx, tenant, d) })
+}
+
+func (p *pair) AuditDropped(ctx context.Context, tenant core.TenantID) (core.AuditDrop, error) {
+	return twice(p, "AuditDropped", func(s Store) (core.AuditDrop, error) { return s.AuditDropped(ctx, tenant) })
+}
+
 func (p *pair) LastCheckpoint(ctx context.Context, tenant core.TenantID) (core.Checkpoint, error) {
 	return twice(p, "LastCheckpoint", func(s Store) (core.Checkpoint, error) { return s.LastCheckpoint(ctx, tenant) })
 }
@@ -63,6 +71,10 @@ func (p *pair) TakeDeliveries(ctx context.Context, now, until time.Time, limit, 
 	return twice(p, "TakeDeliveries", func(s Store) ([]core.DueDelivery, error) {
 		return s.TakeDeliveries(ctx, now, until, limit, perTenant)
 	})
+}
+
+func (p *pair) PendingDeliveries(ctx context.Context, tenant core.TenantID) (int64, error) {
+	return twice(p, "PendingDeliveries", func(s Store) (int64, error) { return s.PendingDeliveries(ctx, tenant) })
 }
 
 func (p *pair) SaveDelivery(ctx context.Context, tenant core.TenantID, d core.Delivery) error {

@@ -233,6 +233,16 @@ func (p *pair) Changes(ctx context.Context, tenant core.TenantID, user core.User
 	return c.Changes, c.OK, err
 }
 
+func (p *pair) PutDerived(ctx context.Context, tenant core.TenantID, user core.UserID, kind core.DerivedKind, add []core.DerivedRecord, replaces []core.DerivedID) error {
+	return p.both("PutDerived", func(s Store) error { return s.PutDerived(ctx, tenant, user, kind, add, replaces) })
+}
+
+func (p *pair) Derived(ctx context.Context, tenant core.TenantID, user core.UserID, kind core.DerivedKind, page core.Page, payload bool) ([]core.DerivedRecord, error) {
+	return twice(p, "Derived", func(s Store) ([]core.DerivedRecord, error) {
+		return s.Derived(ctx, tenant, user, kind, page, payload)
+	})
+}
+
 func (p *pair) WriteFacts(ctx context.Context, tenant core.TenantID, op core.Op, step core.FactStep) error {
 	return p.both("WriteFacts", func(s Store) error { return s.WriteFacts(ctx, tenant, op, step) })
 }

@@ -37,13 +37,14 @@ func (p *property) createUser(m *model) {
 }
 
 func (p *property) updateUser(m *model, user *modelUser) {
-	u := p.makeUserUpdate(user.record.ID, 0)
+	u := p.makeUserUpdate(m.tenant.ID, user.record.ID, 0)
 	var code core.Code
 	u.IfVersion, code = p.version(user.record.Version)
 	p.do(code, func(op core.Op) (any, error) { return p.UpdateUser(p.Ctx, m.tenant.ID, op, u) })
 	if code == "" {
 		user.record.Sealed, user.record.UpdatedAt = u.Sealed, u.At
 		user.record.Version++
+		m.record(u.Event, nil)
 	}
 }
 
@@ -109,8 +110,8 @@ func (p *property) updateConversation(m *model, user *modelUser, c *modelConvers
 	c.record.Version++
 	if closing {
 		c.record.Status, c.record.ClosedAt = core.ConversationClosed, &u.At
-		m.record(u.Event, nil)
 	}
+	m.record(u.Event, nil)
 }
 
 func (p *property) deleteConversation(m *model, u *modelUser, c *modelConversation) {

@@ -102,7 +102,7 @@ func resealChangesNothingElse(w *World) {
 	w.equal("the changes", w.mustChanges(s.tenant, s.user, 0), changes)
 	w.equal("another user's blob", w.mustBlob(s.tenant, other.user, other.blob.ID), other.blob)
 	w.Recount(s.tenant)
-	_, err = w.UpdateUser(w.Ctx, s.tenant, w.Op(), w.makeUserUpdate(s.user, user.Version)) // as of before
+	_, err = w.UpdateUser(w.Ctx, s.tenant, w.Op(), w.makeUserUpdate(s.tenant, s.user, user.Version)) // as of before
 	w.ok(err)
 	w.ok(w.RewriteBlob(w.Ctx, s.tenant, w.Op(), w.MakeRewrite(s.tenant, blob, 0)))
 	w.Recount(s.tenant)
@@ -240,7 +240,7 @@ func resealRacesOtherSteps(w *World) {
 	for range 8 {
 		at := w.cast(s)
 		list := w.resealAll(at, 2)
-		user, rewrite := w.makeUserUpdate(at.user, 1), w.MakeRewrite(at.tenant, at.blob, 1)
+		user, rewrite := w.makeUserUpdate(at.tenant, at.user, 1), w.MakeRewrite(at.tenant, at.blob, 1)
 		w.allOK(together(4, func(i int) error {
 			switch i {
 			case 0:

@@ -144,7 +144,13 @@ func (c *calling) turnPages() {
 		blobs, err := pagesOf(limit, blobPosition, func(p core.Page) ([]core.BlobRecord, error) {
 			return s.Blobs(c.Ctx, at.tenant, at.user, p, true)
 		})
-		return []any{users, talks, entries, blobs}, err
+		if err != nil {
+			return nil, err
+		}
+		derived, err := pagesOf(limit, derivedPosition, func(p core.Page) ([]core.DerivedRecord, error) {
+			return s.Derived(c.Ctx, at.tenant, at.user, core.DerivedIndex, p, true)
+		})
+		return []any{users, talks, entries, blobs, derived}, err
 	})
 }
 

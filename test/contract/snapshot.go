@@ -62,6 +62,8 @@ func (w *World) tellEvents(b *strings.Builder, tenant core.TenantID) {
 	w.tell(b, "audit log", entries, err)
 	checkpoint, err := w.LastCheckpoint(w.Ctx, tenant)
 	w.tell(b, "checkpoint", checkpoint, err)
+	dropped, err := w.AuditDropped(w.Ctx, tenant)
+	w.tell(b, "dropped", dropped, err)
 }
 
 func (w *World) tell(b *strings.Builder, what string, v any, err error) {
@@ -120,6 +122,10 @@ func (w *World) tellUser(b *strings.Builder, tenant core.TenantID, u core.UserRe
 	}
 	buffer, err := w.UserBuffer(w.Ctx, tenant, u.ID, all)
 	w.tell(b, "user buffer", buffer, err)
+	for _, kind := range core.DerivedKinds() {
+		derived, err := w.Derived(w.Ctx, tenant, u.ID, kind, all, true)
+		w.tell(b, "derived "+string(kind), derived, err)
+	}
 	conversations, err := w.Conversations(w.Ctx, tenant, u.ID, all)
 	w.tell(b, "conversations", conversations, err)
 	for _, c := range conversations {

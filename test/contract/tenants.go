@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -20,6 +21,7 @@ func Tenants(t *testing.T, b Backend) {
 		{"SameRegistrationTwiceIsOnce", sameRegistrationTwiceIsOnce},
 		{"NoTenantWithoutAnID", noTenantWithoutAnID},
 		{"UpdateReplacesProfileAndSettings", updateReplacesProfileAndSettings},
+		{"SuspensionIsKeptUntilItIsEnded", suspensionIsKeptUntilItIsEnded},
 		{"StaleTenantUpdateIsRefused", staleTenantUpdateIsRefused},
 		{"OneOfManyTenantUpdatesWins", oneOfManyTenantUpdatesWins},
 		{"TenantIDsAscendInPages", tenantIDsAscendInPages},
@@ -74,7 +76,7 @@ func registrationIsKeptWhole(w *World) {
 	n := w.MakeTenant(func(s *core.Settings) {
 		*s = core.Settings{
 			RetentionDays: 0, MaxUsers: core.MaxQuota, MaxConversationsPerUser: 0, BatchSize: core.MaxBatchSize,
-			EncryptionMode: core.EncryptionTenant, RateLimitPerMinute: 0,
+			EncryptionMode: core.EncryptionTenant, RateLimitPerMinute: 0, AuditReads: true,
 		}
 	})
 	got := w.mustCreateTenant(n)
@@ -224,7 +226,7 @@ func updateReplacesProfileAndSettings(w *World) {
 	made := w.mustCreateTenant(n)
 	settings := core.Settings{
 		RetentionDays: core.MaxRetentionDays, MaxUsers: 7, MaxConversationsPerUser: 5, BatchSize: 500,
-		EncryptionMode: core.EncryptionTenant, RateLimitPerMinute: core.MaxRatePerMinute,
+		EncryptionMode: core.EncryptionTenant, RateLimitPerMinute: core.MaxRatePerMinute, AuditReads: true,
 	}
 	u := w.makeTenantUpdate(made.ID, settings, 1)
 	got, err := w.UpdateTenant(w.Ctx, made.ID, w.Op(), u)
@@ -238,6 +240,28 @@ func updateReplacesProfileAndSettings(w *World) {
 	_, byKey, err := w.FindAPIKey(w.Ctx, n.Key.Hash)
 	w.ok(err)
 	w.equal("the tenant, found with its key,", byKey, want)
+}
+
+func suspensionIsKeptUntilItIsEnded(w *World) {
+	n := w.MakeTenant()
+	w.mustCreateTenant(n)
+	id, since := n.Record.ID, w.Now()
+	for version, at := range []*time.Time{nil, &since, nil} {
+		if version == 0 {
+			continue // as it was made
+		}
+		update := w.makeTenantUpdate(id, n.Record.Settings, int64(version))
+		update.SuspendedAt = at
+		got, err := w.UpdateTenant(w.Ctx, id, w.Op(), update)
+		w.ok(err)
+		w.equal("what the update returned", got.SuspendedAt, at)
+		got, err = w.Tenant(w.Ctx, id)
+		w.ok(err)
+		w.equal("the tenant", got.SuspendedAt, at)
+		_, found, err := w.FindAPIKey(w.Ctx, n.Key.Hash)
+		w.ok(err)
+		w.equal("the tenant of a key", found.SuspendedAt, at)
+	}
 }
 
 func staleTenantUpdateIsRefused(w *World) {

@@ -55,9 +55,9 @@ func userCalls() []call {
 			return w.Users(ctx, at.tenant, all)
 		}},
 		{
-			name: "UpdateUser", takes: ofTenant | ofUser, step: true,
+			name: "UpdateUser", takes: ofTenant | ofUser, step: true, events: []core.EventType{core.EventUserUpdated},
 			run: func(ctx context.Context, w *World, at stage, op core.Op) (any, error) {
-				return w.UpdateUser(ctx, at.tenant, op, w.makeUserUpdate(at.user, 1))
+				return w.UpdateUser(ctx, at.tenant, op, w.makeUserUpdate(at.tenant, at.user, 1))
 			},
 		},
 		{
@@ -69,8 +69,9 @@ func userCalls() []call {
 	}
 }
 
-func (w *World) makeUserUpdate(id core.UserID, ifVersion int64) core.UserUpdate {
-	return core.UserUpdate{ID: id, Sealed: w.Bytes(55), IfVersion: ifVersion, At: w.Now()}
+func (w *World) makeUserUpdate(tenant core.TenantID, id core.UserID, ifVersion int64) core.UserUpdate {
+	event := w.MakeEvent(tenant, core.EventUserUpdated)
+	return core.UserUpdate{ID: id, Sealed: w.Bytes(55), IfVersion: ifVersion, At: w.Now(), Event: event}
 }
 
 func (w *World) createUser(n core.NewUser) error {

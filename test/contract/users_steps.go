@@ -99,7 +99,7 @@ func outcomeOutlivesTheUser(w *World) {
 func updateReplacesTheSealedPart(w *World) {
 	t := w.MustCreateTenant()
 	made := w.MustCreateUser(t.ID)
-	u := w.makeUserUpdate(made.ID, 1)
+	u := w.makeUserUpdate(t.ID, made.ID, 1)
 	got, err := w.UpdateUser(w.Ctx, t.ID, w.Op(), u)
 	w.ok(err)
 	want := made
@@ -110,7 +110,7 @@ func updateReplacesTheSealedPart(w *World) {
 	w.equal("the user", got, want)
 	w.unchanged(func() {
 		for _, version := range []int64{1, 3, 0, -1} {
-			_, err := w.UpdateUser(w.Ctx, t.ID, w.Op(), w.makeUserUpdate(made.ID, version))
+			_, err := w.UpdateUser(w.Ctx, t.ID, w.Op(), w.makeUserUpdate(t.ID, made.ID, version))
 			w.refused(err, core.CodeVersionConflict)
 		}
 	})
@@ -121,7 +121,7 @@ func oneOfManyUserUpdatesWins(w *World) {
 	u := w.MustCreateUser(t.ID)
 	for version := int64(1); version <= 4; version++ {
 		errs := together(8, func(int) error {
-			_, err := w.UpdateUser(w.Ctx, t.ID, w.Op(), w.makeUserUpdate(u.ID, version))
+			_, err := w.UpdateUser(w.Ctx, t.ID, w.Op(), w.makeUserUpdate(t.ID, u.ID, version))
 			return err
 		})
 		w.outcome(errs, map[core.Code]int{"": 1, core.CodeVersionConflict: 7})

@@ -98,7 +98,7 @@ func (w *World) anyStep(r *rand.Rand, at stage) (err error) {
 	case 11:
 		err = w.anyDeletion(r, at)
 	case 12:
-		_, err = w.UpdateUser(w.Ctx, at.tenant, w.Op(), w.makeUserUpdate(at.user, 1))
+		_, err = w.UpdateUser(w.Ctx, at.tenant, w.Op(), w.makeUserUpdate(at.tenant, at.user, 1))
 	case 13:
 		err = w.onSomeBlob(r, at, func(b core.BlobRecord) error {
 			return w.RewriteBlob(w.Ctx, at.tenant, w.Op(), w.MakeRewrite(at.tenant, b, r.IntN(len(b.Numbers))))

@@ -216,9 +216,21 @@ func TestRefusedKeysAreAudited(t *testing.T) {
 
 func TestReadsAreAuditedWithTheirReceipts(t *testing.T) {
 	t.Parallel()
+	t.Run("where the operator wants it", func(t *testing.T) {
+		t.Parallel()
+		readsAreAudited(t, nil, "RAVEN_AUDIT_READS=true")
+	})
+	t.Run("where the tenant wants it", func(t *testing.T) {
+		t.Parallel()
+		readsAreAudited(t, object{"audit_reads": true})
+	})
+}
+
+func readsAreAudited(t *testing.T, settings object, env ...string) {
+	t.Helper()
 	dir := t.TempDir()
-	server := start(t, dir, "RAVEN_AUDIT_READS=true")
-	owner := register(t, server.URL, "reads", nil)
+	server := start(t, dir, env...)
+	owner := register(t, server.URL, "reads", settings)
 	owner.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:u", nil)
 	owner.must(t, http.StatusCreated, "POST", "/api/v1/users/ext:u/conversations", object{"external_ref": "c"})
 	owner.must(t, http.StatusCreated, "POST", "/api/v1/users/ext:u/conversations/ext:c/memory",
@@ -239,6 +251,13 @@ func TestReadsAreAuditedWithTheirReceipts(t *testing.T) {
 		item, _ := items[i].(map[string]any)
 		if item["id"] != shown[i]["id"] || item["score"] != shown[i]["score"] {
 			t.Errorf("item %d: %v, shown %v", i, item, shown[i])
+		}
+	}
+	if settings != nil {
+		owner.must(t, http.StatusOK, "PATCH", "/api/v1/tenant", object{"settings": object{"audit_reads": false}})
+		owner.must(t, http.StatusOK, "POST", "/api/v1/users/ext:u/memory/search", object{"query": "xylophone"})
+		if n := len(owner.pages(t, auditPath+"?action=memory.read")); n != 2 {
+			t.Errorf("%d reads are audited of a tenant that does not want it any more", n)
 		}
 	}
 	server.Stop()

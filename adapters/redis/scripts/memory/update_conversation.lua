@@ -9,13 +9,13 @@ local version = redis.call('HGET', CONVERSATION, 'version')
 if version ~= ARGV[7] then return {'conflict'} end
 
 local closing = ARGV[6] == '1'
-if closing and not c.closed and full(1) then return {'full'} end
 if not (closing and c.closed) then
+  if full(1) then return {'full'} end
   redis.call('HSET', CONVERSATION, 'sealed', ARGV[5], 'version', int(tonumber(version) + 1), 'updated_at', ARGV[8])
   if closing then
     redis.call('HSET', CONVERSATION, 'closed_at', ARGV[8])
     if c.buffered > 0 then redis.call('ZADD', IDLE, '-inf', PLACE) end
-    record(9)
   end
+  record(9)
 end
 return done(redis.call('HGETALL', CONVERSATION))

@@ -2,7 +2,8 @@
 -- Makes all of a user's memory unreadable and takes it off the counters: what
 -- is of an older epoch does not exist. KEYS: 6 user, 7 changes, 8 buffered,
 -- 9 blobs, 10 blobs by time, 11 blobs that were cleared, 12 what is to be
--- purged, 13 facts, 14 who holds which of their keys. ARGV: 3 user id, 4 event.
+-- purged, 13 facts, 14 who holds which of their keys, 15 on: what was computed.
+-- ARGV: 3 user id, 4 event.
 local answer = enter()
 if answer then return answer end
 local USER, CHANGES, BUFFERED, BLOBS, BY_TIME, CLEARED = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
@@ -14,7 +15,7 @@ for _, key in ipairs({USER, USAGE}) do
   add(key, 'interactions', 0 - interactions, 'buffered', 0 - buffered, 'blobs', 0 - blobs, 'blob_bytes', 0 - bytes)
 end
 redis.call('HINCRBY', USER, 'epoch', 1)
-redis.call('UNLINK', BUFFERED, BY_TIME, KEYS[13], KEYS[14])
+redis.call('UNLINK', BUFFERED, BY_TIME, unpack(KEYS, 13))
 if redis.call('EXISTS', BLOBS) == 1 then -- an earlier purge may not have come to its end
   redis.call('ZUNIONSTORE', CLEARED, 2, CLEARED, BLOBS)
   redis.call('UNLINK', BLOBS)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Replaces a blob. KEYS[17] is the blob's. ARGV: 5 event, of no type for none,
 -- 10 the version it must have, 11 to 17 as keep reads them, 18 ids that it has
--- no more, joined by commas, 19 how many.
+-- no more, joined by commas, 19 how many, 20 their numbers, joined by commas.
 local answer = enter()
 if answer then return answer end
 local c = open()
@@ -16,5 +16,6 @@ local size = keep(c, KEYS[17], 11, int(tonumber(old.version) + 1), old.position)
 redis.call('HINCRBY', CONVERSATION, 'rewrites', 1)
 count('interactions', 0 - tonumber(ARGV[19]), 'blob_bytes', size - old.size)
 if ARGV[18] ~= '' then tell('forgotten', '', 0, 0, ARGV[18]) end
+forget_derived(words(ARGV[20]))
 if ARGV[6] ~= '' then record(5) end
 return done({})

@@ -27,6 +27,8 @@ if left < most then
 else
   redis.call('ZADD', KEYS[19], 'XX', int(left), ARGV[10])
 end
+drop_of(CONVERSATION_ID)
+if interactions > 0 then drop_of('') end
 tell('conversation_deleted', '', 0, 0, '')
 record(5, 'interactions', int(interactions), 'blobs', int(blobs))
 return done({interactions + blobs > 0 and 'purge' or ''})

@@ -13,14 +13,16 @@ end)
 local n = #gone
 if n > 0 then
   if full(1) then return {'full'} end
+  local gone_numbers = {}
   for i, g in ipairs(gone) do
     redis.call('XDEL', BUFFER, g[2])
     redis.call('ZREM', BUFFERED, CONVERSATION_ID .. '/' .. g[3])
-    gone[i] = g[1]
+    gone[i], gone_numbers[i] = g[1], g[3]
   end
   shrink(c, n)
   count('interactions', 0 - n, 'buffered', 0 - n)
   tell('forgotten', '', 0, 0, table.concat(gone, ','))
+  forget_derived(gone_numbers)
   record(5, 'interactions', int(n))
 end
 return done({int(n)})
