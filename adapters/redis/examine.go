@@ -178,6 +178,7 @@ var needed = []string{
 
 // mayRun answers which of the commands the user may not run on the key. It asks
 // the server's own rules, and runs none of them.
+//
 //nolint:dupword // it is Lua
 const mayRun = `local refused = {}
 for _, command in ipairs(ARGV) do
