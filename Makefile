@@ -16,7 +16,7 @@ GOVULNCHECK := bin/tools/govulncheck-v1.9.0
 
 .PHONY: help
 help: ## Say what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Serve on http://localhost:3000 and walk through the main job.
@@ -68,6 +68,14 @@ load: ## Measure requests a second and latencies, beside bare floors. LOADFLAGS=
 	$(GO) run ./test/load -tenants 1,1000 $(LOADFLAGS)
 
 # Each fuzz target has to be run on its own.
+.PHONY: proof
+proof: ## Try to break Raven, measure it, and write test/RESULTS.md. LOCOMO=… for recall
+	$(GO) run ./test/proof -locomo '$(LOCOMO)'
+
+.PHONY: proof-long
+proof-long: ## The same for hours: a thousand kills, millions of requests.
+	$(GO) run ./test/proof -long -locomo '$(LOCOMO)'
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for a while. FUZZTIME=30s
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
