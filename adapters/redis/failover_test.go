@@ -71,9 +71,13 @@ func survivesIn(t *testing.T, s *redis.Store, w *contract.World, tenant core.Ten
 	fail()
 	wg.Wait()
 	for _, talk := range talks {
-		c, err := s.Conversation(w.Ctx, tenant, user, talk)
-		if err != nil || c.Interactions != 2*steps {
-			t.Errorf("of %d interactions %d are there, %v", 2*steps, c.Interactions, err)
+		var c core.ConversationRecord
+		eventually(t, func() (err error) { // the client may still ask a server that is gone
+			c, err = s.Conversation(w.Ctx, tenant, user, talk)
+			return err
+		})
+		if c.Interactions != 2*steps {
+			t.Errorf("of %d interactions %d are there", 2*steps, c.Interactions)
 		}
 	}
 	w.Recount(tenant)

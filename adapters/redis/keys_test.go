@@ -32,7 +32,7 @@ var names = compile(
 	`tenant:{T}:user:U:conversations:external`, `tenant:{T}:user:U:conversation:C:blobs`, `tenant:{T}:user:U:cleared`,
 	`tenant:{T}:user:U:semantic:blob_ids`, `tenant:{T}:user:U:semantic:keys`,
 	`tenant:{T}:user:U:derived`, `tenant:{T}:user:U:derived:ids`, `tenant:{T}:user:U:derived:parts`,
-	`tenant:{T}:positions`, `tenant:{T}:audit`, `tenant:{T}:audit:head`, `tenant:{T}:audit:times`, `tenant:{T}:audit:checkpoints`,
+	`tenant:{T}:positions`, `tenant:{T}:audit`, `tenant:{T}:audit:head`, `tenant:{T}:audit:times`, `tenant:{T}:audit:checkpoints`, `tenant:{T}:audit:dropped`,
 	`tenant:{T}:audit:type:E`, `tenant:{T}:audit:actor:E:type:E`, `tenant:{T}:audit:actor:E`,
 	`tenant:{T}:deliveries`, `tenant:{T}:deliveries:log`, `tenant:{T}:deliveries:pending`, `tenant:{T}:deliveries:ended`,
 	// The deployment's.

@@ -22,7 +22,7 @@ func TestContractOnACluster(t *testing.T) {
 	take := func(t *testing.T) *redis.Store {
 		turn.Lock()
 		t.Cleanup(turn.Unlock)
-		s := open(t, redis.Options{URL: cluster.URL()})
+		s := openSoon(t, redis.Options{URL: cluster.URL()}) // the subtest before may have restarted it
 		t.Cleanup(func() {
 			for _, node := range cluster.Nodes {
 				command(t, node.URL(), "FLUSHALL", "SYNC")

@@ -20,6 +20,12 @@ func open(t testing.TB, opt redis.Options) *redis.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return closed(t, s)
+}
+
+// closed closes a store with the test.
+func closed(t testing.TB, s *redis.Store) *redis.Store {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -31,9 +37,13 @@ func open(t testing.TB, opt redis.Options) *redis.Store {
 // openSoon opens a store of servers that are just coming back.
 func openSoon(t testing.TB, opt redis.Options) *redis.Store {
 	t.Helper()
-	s := open(t, opt)
+	var s *redis.Store
+	eventually(t, func() (err error) {
+		s, err = redis.Open(bounded(t), opt)
+		return err
+	})
 	eventually(t, func() error { return s.Ping(bounded(t)) })
-	return s
+	return closed(t, s)
 }
 
 // bounded is a context of the test with a deadline.
