@@ -115,6 +115,7 @@ func (i *importing) all(ctx context.Context, reader importers.Reader) error {
 func (i *importing) ended(ctx context.Context, err error) error {
 	var e *apiError
 	if ctx.Err() == nil && !errors.As(err, &e) {
+		i.keepOpen()
 		return errors.Join(err, i.settle(ctx))
 	}
 	return err

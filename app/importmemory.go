@@ -230,6 +230,13 @@ func (i *importing) settle(ctx context.Context) error {
 	return nil
 }
 
+// keepOpen leaves conversations open whose rest is still to come.
+func (i *importing) keepOpen() {
+	for _, c := range i.waiting {
+		c.close = false
+	}
+}
+
 // send sends a conversation's interactions together.
 func (i *importing) send(ctx context.Context, c *importedConversation) error {
 	list := c.pending

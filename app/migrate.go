@@ -58,7 +58,20 @@ type transferStore interface {
 	transfer.Store
 }
 
+// openTransfer opens a store that is whole: one that a restore left half way is
+// neither backed up nor moved.
 func openTransfer(ctx context.Context, cfg config.Config, backend string, there bool) (transferStore, error) {
+	s, err := openMovable(ctx, cfg, backend, there)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkWhole(ctx, s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func openMovable(ctx context.Context, cfg config.Config, backend string, there bool) (transferStore, error) {
 	cfg = withStore(cfg, backend)
 	var s store
 	var err error

@@ -170,8 +170,10 @@ func makeDir(dir string) (undo func(), err error) {
 // system, and gives it its name when it is whole.
 func (r *restoring) toDirectory(ctx context.Context, cfg config.Config) (err error) {
 	database := filepath.Join(cfg.DataDir, databaseFile)
-	if _, err := os.Lstat(database); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%w: there is a store in %s", ErrNotEmpty, cfg.DataDir), err)
+	for _, side := range []string{"", "-wal", "-shm", "-journal"} { // an old log would be written over what is restored
+		if _, err := os.Lstat(database + side); !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(fmt.Errorf("%w: there is %s in %s", ErrNotEmpty, databaseFile+side, cfg.DataDir), err)
+		}
 	}
 	undo, err := makeDir(cfg.DataDir)
 	if err != nil {
@@ -213,7 +215,7 @@ func (r *restoring) toDirectory(ctx context.Context, cfg config.Config) (err err
 // toShared restores to a store that others may reach. The keyring comes first:
 // it is what can be taken back.
 func (r *restoring) toShared(ctx context.Context, cfg config.Config) (err error) {
-	s, err := openTransfer(ctx, cfg, cfg.Store.Backend, false)
+	s, err := openMovable(ctx, cfg, cfg.Store.Backend, false)
 	if err != nil {
 		return err
 	}
@@ -259,6 +261,9 @@ func (r *restoring) into(ctx context.Context, cfg config.Config, s transferStore
 	}
 	p := &puttingBack{restoring: r, store: s, log: log, copy: newAuditCopy(log), rename: rename}
 	if err := p.all(ctx, records); err != nil {
+		if p.foreign { // a server was faster: what is there is its own
+			return errors.Join(err, r.unmark(context.WithoutCancel(ctx), s))
+		}
 		return leftBehind(cfg, err, r.takeBack(context.WithoutCancel(ctx), cfg, s))
 	}
 	return r.unmark(ctx, s)

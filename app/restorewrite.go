@@ -59,6 +59,7 @@ type puttingBack struct {
 	copy   *auditCopy
 	rename *renamer
 
+	foreign  bool              // the store turned out to hold another deployment
 	image    *core.TenantImage // of the tenant whose users come
 	users    transfer.Digest
 	progress transfer.Progress
@@ -87,6 +88,7 @@ func (p *puttingBack) put(ctx context.Context, r backup.Record) error {
 	case r.Header != nil:
 		d, err := p.store.InitDeployment(ctx, r.Header.Deployment)
 		if err == nil && d.ID != r.Header.Deployment.ID {
+			p.foreign = true
 			err = fmt.Errorf("%w: the store holds the deployment %s", ErrNotEmpty, d.ID)
 		}
 		return err
@@ -100,13 +102,18 @@ func (p *puttingBack) put(ctx context.Context, r backup.Record) error {
 	return nil
 }
 
-func (p *puttingBack) beginTenant(ctx context.Context, image *core.TenantImage) error {
-	id := image.Record.ID
-	for _, k := range p.later[id] {
+// addLater gives a tenant the data keys that were made while it was backed up.
+func (r *restoring) addLater(image *core.TenantImage) {
+	for _, k := range r.later[image.Record.ID] {
 		image.DataKeys = slices.DeleteFunc(image.DataKeys, func(w core.WrappedKey) bool { return w.Version == k.Version })
 		image.DataKeys = append(image.DataKeys, k)
 	}
 	slices.SortFunc(image.DataKeys, func(a, b core.WrappedKey) int { return int(int64(a.Version) - int64(b.Version)) })
+}
+
+func (p *puttingBack) beginTenant(ctx context.Context, image *core.TenantImage) error {
+	id := image.Record.ID
+	p.addLater(image)
 	if err := p.rename.tenant(ctx, image); err != nil {
 		return fmt.Errorf("tenant %s: %w", id, err)
 	}

@@ -94,7 +94,7 @@ func (r *restoring) takeBack(ctx context.Context, cfg config.Config, s transferS
 	if err != nil {
 		return err
 	}
-	t := &takingBack{store: u, rename: rename}
+	t := &takingBack{restoring: r, store: u, rename: rename}
 	if err := t.all(ctx, records); err != nil {
 		return err
 	}
@@ -106,6 +106,7 @@ func (r *restoring) takeBack(ctx context.Context, cfg config.Config, s transferS
 
 // takingBack removes a backup's records from a store.
 type takingBack struct {
+	*restoring
 	store  unrestorable
 	rename *renamer
 	tenant *core.TenantImage // whose users come; it goes after them
@@ -124,6 +125,7 @@ func (t *takingBack) all(ctx context.Context, records *backup.Reader) error {
 		case err != nil:
 		case record.Tenant != nil:
 			t.tenant = record.Tenant
+			t.addLater(t.tenant)
 			err = t.rename.tenant(ctx, t.tenant)
 		case record.User != nil:
 			if err = t.rename.user(ctx, t.tenant.Record.ID, record.User); err == nil {

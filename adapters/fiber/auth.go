@@ -59,7 +59,7 @@ func (s *Server) authenticate(r *request) error {
 		}
 		r.caller, err = s.Keys.Authenticate(r.ctx, token)
 	}
-	if core.Is(err, core.CodeUnauthenticated) {
+	if core.Is(err, core.CodeUnauthenticated) || core.Is(err, core.CodeTenantSuspended) {
 		if tooMany := s.Quotas.ChargeAddress(r.ctx, addr); tooMany != nil {
 			return tooMany
 		}

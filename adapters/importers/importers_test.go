@@ -124,6 +124,18 @@ func TestRecordsOfNobodyAreOfTheUserThatIsNamed(t *testing.T) {
 	}
 }
 
+func TestDeepNestingIsRefused(t *testing.T) {
+	t.Parallel()
+	const deep = 1000
+	text := strings.Repeat(`{"data":[`, deep) + `"[{"` + strings.Repeat(`]}`, deep)
+	for _, format := range []string{"mem0", "zep", "memobase"} {
+		got := read(t, format, text+`{"memory":"[[[[","user_id":"ada"}`, "")
+		if len(got) == 0 || !strings.Contains(got[0], "nested more than 32 deep") {
+			t.Errorf("%s: %q", format, got)
+		}
+	}
+}
+
 func TestThereIsNoOtherFormat(t *testing.T) {
 	t.Parallel()
 	if _, ok := importers.New("csv", strings.NewReader(""), importers.Options{}); ok {

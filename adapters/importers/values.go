@@ -196,6 +196,9 @@ func (r *treeReader) Next() (Record, error) {
 		if err != nil {
 			return Record{}, err
 		}
+		if tooDeep(value) {
+			return Record{}, &LineError{Line: line, Message: "it is nested more than 32 deep"}
+		}
 		r.visit(value,
 			func(record Record) { record.Line = line; r.ready = append(r.ready, record) },
 			func(problem string) { r.ready = append(r.ready, &LineError{Line: line, Message: problem}) })
@@ -206,6 +209,30 @@ func (r *treeReader) Next() (Record, error) {
 		return record, nil
 	}
 	return Record{}, first.(error)
+}
+
+// maxDepth bounds the nesting of a value; each level costs a copy of what is in it.
+const maxDepth = 32
+
+// tooDeep counts brackets outside texts. The value is JSON.
+func tooDeep(value json.RawMessage) bool {
+	depth, text := 0, false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
 }
 
 // moment is a time as exports write it.

@@ -51,8 +51,8 @@ func (h *handler) listTenants(r *http.Request) (int, any, error) {
 		if core.Is(err, core.CodeNotFound) {
 			continue
 		}
-		if err != nil {
-			return 0, nil, err
+		if err != nil { // one that can't be read must not hide the others
+			t = core.Tenant{ID: id, Name: "(can't be read: " + string(core.CodeOf(err)) + ")"}
 		}
 		out.Data = append(out.Data, tenantToWire(t))
 	}

@@ -11,10 +11,7 @@ import (
 )
 
 // The headers of W3C Trace Context (w3.org/TR/trace-context).
-const (
-	headerParent = "traceparent"
-	headerState  = "tracestate"
-)
+const headerParent = "traceparent"
 
 // Requests makes a span of each request that the server answers.
 type Requests struct{ t *Tracing }
@@ -26,7 +23,8 @@ func (t *Tracing) Requests() Requests { return Requests{t} }
 // they do.
 func (r Requests) Begin(ctx context.Context, method string, header func(name string) string) context.Context {
 	if parent := header(headerParent); parent != "" {
-		ctx = r.t.context.Extract(ctx, propagation.MapCarrier{headerParent: parent, headerState: header(headerState)})
+		// Without tracestate, which is text of the caller's.
+		ctx = r.t.context.Extract(ctx, propagation.MapCarrier{headerParent: parent})
 	}
 	ctx, _ = r.t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 	return ctx

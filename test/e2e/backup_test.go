@@ -123,6 +123,13 @@ func TestBackupIsRestored(t *testing.T) {
 	}
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
+		stale := t.TempDir() // SQLite would write an old log over what is restored
+		if err := os.WriteFile(filepath.Join(stale, "raven.db-wal"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, said, code := command(t, stale, []string{backupPassphrase}, "restore", "--in", file); code != 1 || !strings.Contains(said, "raven.db-wal") {
+			t.Errorf("beside an old log it ended with %d: %s", code, said)
+		}
 		to := filepath.Join(t.TempDir(), "data")
 		restoreAndCheck(t, b, to, file)
 	})

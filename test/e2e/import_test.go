@@ -144,6 +144,32 @@ func TestExportIsImportedWithoutLoss(t *testing.T) {
 	}
 }
 
+// TestExportThatWasCutIsImportedByAnotherRun cuts an export after each of its
+// lines, and takes in the part and then the whole.
+func TestExportThatWasCutIsImportedByAnotherRun(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir(), "RAVEN_LIMITS_RATE_PER_MINUTE=0")
+	old := register(t, s.URL, "old", nil)
+	old.fillUser(t)
+	export := string(old.must(t, http.StatusOK, "GET", "/api/v1/users/ext:ada/export", nil).raw)
+	was := sorted(old.exported(t, "ext:ada"))
+	lines := strings.SplitAfter(strings.TrimSuffix(export, "\n"), "\n")
+	for n := 1; n < len(lines); n++ {
+		c := register(t, s.URL, "new", nil)
+		file := filepath.Join(t.TempDir(), "export")
+		if err := os.WriteFile(file, []byte(strings.Join(lines[:n], "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, said, code := command(t, t.TempDir(), c.importing(), "import", "--format", "raven", "--in", file); code != 1 {
+			t.Errorf("an export cut after line %d ended with %d: %s", n, code, said)
+		}
+		c.imports(t, "raven", export)
+		if is := sorted(c.exported(t, "ext:ada")); is != was {
+			t.Errorf("cut after line %d it was\n%s\nand is\n%s", n, was, is)
+		}
+	}
+}
+
 func TestImportCutShortGoesOnAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir(), "RAVEN_LIMITS_RATE_PER_MINUTE=0")
