@@ -225,7 +225,8 @@ func tooDeep(value json.RawMessage) bool {
 			text = !text
 		case text:
 		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
+			depth++
+			if depth > maxDepth {
 				return true
 			}
 		case c == '}' || c == ']':
