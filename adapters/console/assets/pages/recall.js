@@ -75,7 +75,8 @@ const shorten = (text) => (text.length > 600 ? `${text.slice(0, 600).toWellForme
 
 const source = (user, i) => i.conversation_id !== null && may('conversations:read') && [' · ', el('a', { href: userHash(user, 'conversations', i.conversation_id) }, 'conversation')];
 
-const added = [['bm25', 'Words of the question in it (BM25)'], ['window', 'Words in the turns around it'], ['session', 'Words in the whole session'], ['neighbours', 'What its neighbours score']];
+const added = [['bm25', 'Words of the question in it (BM25)'], ['window', 'Words in the turns around it'], ['session', 'Words in the whole session'], ['neighbours', 'What its neighbours score'],
+  ['kin', 'Words near in meaning to the question’s'], ['vector', 'Its vector, near the question’s']];
 const multiplied = [['speaker', 'The question names who speaks'], ['question', 'It ends by asking'], ['date', 'It is from a time that the question names']];
 
 /** scoreBar shows the score as the share of each signal that adds to it. */
@@ -95,6 +96,6 @@ function scoreBar(item, best) {
 function breakdown(item) {
   const b = item.score_breakdown ?? {};
   const row = (sign) => ([name, text]) => name in b && [text, `${sign} ${b[name].toFixed(3)}`];
-  return details('Why', table('Score breakdown', ['Signal', 'Gives'], [...added.map(row('+')), ...multiplied.map(row('×'))].filter(Boolean)),
+  return details('Why', table('Score breakdown', ['Signal', 'Gives'], [...added.map(row('+')), ...multiplied.map(row('×')), row('')(['rerank', 'The reranker’s score, by which the best are ordered'])].filter(Boolean)),
     el('p', { class: 'note' }, 'The score is the sum of the first, times each of the others.'));
 }
