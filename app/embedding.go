@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -151,6 +152,8 @@ func (e *embedding) done(ctx context.Context, who whose, work embedWork, err err
 		e.after = e.clock.Now().Add(pauseAfter(e.failed))
 		e.failed++
 		w.again(work)
+	case errors.Is(err, context.DeadlineExceeded): // others have their turn; it goes on after
+		w.again(work)
 	case w.tries < embedTries:
 		w.due = e.clock.Now().Add(pauseAfter(w.tries))
 		w.tries++
@@ -202,7 +205,10 @@ func (e *embedding) embed(ctx context.Context, who whose, work embedWork) error 
 	ctx, cancel := context.WithTimeout(ctx, embedTime)
 	defer cancel()
 	for id, part := range work.stretches {
-		if err := e.recall.EmbedStretch(ctx, who.tenant, who.user, id, part.First, part.Last); err != nil {
+		done, err := e.recall.EmbedStretch(ctx, who.tenant, who.user, id, part.First, part.Last)
+		if err != nil {
+			part.First = max(part.First, done+1)
+			work.stretches[id] = part
 			return err
 		}
 		delete(work.stretches, id)

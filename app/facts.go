@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -13,8 +14,12 @@ const (
 	// heardQueue is how many ingests wait for their facts to be found. Past it,
 	// those of an ingest are not looked for: an agent's memory works without.
 	heardQueue = 1000
-	learnTries = 5
-	learnPause = 200 * time.Millisecond
+	// heardBytes and heardOfTenant bound how much text waits, of all tenants and
+	// of one: a flood of one's leaves room for the others.
+	heardBytes    = 128 << 20
+	heardOfTenant = 16 << 20
+	learnTries    = 5
+	learnPause    = 200 * time.Millisecond
 )
 
 // rules finds facts by patterns.
@@ -41,9 +46,45 @@ type heard struct {
 type learner struct {
 	*App
 	queue chan heard
+
+	mu      sync.Mutex
+	waiting map[core.TenantID]int // bytes of text
+	bytes   int                   // of them all
 }
 
-func newLearner(a *App) *learner { return &learner{App: a, queue: make(chan heard, heardQueue)} }
+func newLearner(a *App) *learner {
+	return &learner{App: a, queue: make(chan heard, heardQueue), waiting: map[core.TenantID]int{}}
+}
+
+func (h *heard) bytes() (n int) {
+	for i := range h.list {
+		n += len(h.list[i].Content)
+	}
+	return n
+}
+
+// hold makes room for what is to wait, or reports that there is none.
+func (l *learner) hold(h *heard) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := h.bytes()
+	if l.bytes+n > heardBytes || l.waiting[h.caller.Tenant]+n > heardOfTenant {
+		return false
+	}
+	l.bytes += n
+	l.waiting[h.caller.Tenant] += n
+	return true
+}
+
+// let gives the room back.
+func (l *learner) let(h *heard) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes -= h.bytes()
+	if l.waiting[h.caller.Tenant] -= h.bytes(); l.waiting[h.caller.Tenant] == 0 {
+		delete(l.waiting, h.caller.Tenant)
+	}
+}
 
 // takenIn hands on what an ingest took in; it never waits.
 func (a *App) takenIn(caller core.Caller, user core.UserID, list []core.Interaction) {
@@ -56,11 +97,16 @@ func (l *learner) hear(caller core.Caller, user core.UserID, list []core.Interac
 	if l.facts.Extract == nil {
 		return
 	}
-	select {
-	case l.queue <- heard{caller: caller, user: user, list: list}:
-	default:
-		l.log.Warn("facts of an ingest were not looked for: too many are waiting", "tenant", string(caller.Tenant))
+	h := heard{caller: caller, user: user, list: list}
+	if l.hold(&h) {
+		select {
+		case l.queue <- h:
+			return
+		default:
+			l.let(&h)
+		}
 	}
+	l.log.Warn("facts of an ingest were not looked for: too much is waiting", "tenant", string(caller.Tenant))
 }
 
 // work learns until ctx is done, and then what is still waiting.
@@ -93,6 +139,7 @@ func (l *learner) drain(ctx context.Context) {
 
 // learn tries a few times. What can't be learnt then is reported and let go.
 func (l *learner) learn(ctx context.Context, h heard) {
+	defer l.let(&h)
 	ctx, cancel := context.WithTimeout(ctx, l.patience())
 	defer cancel()
 	var err error

@@ -76,7 +76,7 @@ func (f fact) candidate(in core.Interaction) (core.FactCandidate, bool) {
 	switch {
 	case !known, subject == "", len(subject) > maxSubjectBytes, value == "", len(value) > maxValueBytes:
 		return core.FactCandidate{}, false
-	case sentence == "", !strings.Contains(said, sentence), !shareWord(sentence, folded(value)):
+	case sentence == "", !strings.Contains(said, sentence), !saysAll(sentence, folded(value)):
 		return core.FactCandidate{}, false
 	case core.CheckFact(quote) != "":
 		return core.FactCandidate{}, false
@@ -87,7 +87,7 @@ func (f fact) candidate(in core.Interaction) (core.FactCandidate, bool) {
 		if in.Name != "" {
 			subject = in.Name
 		}
-	case !strings.Contains(said, folded(subject)):
+	case !saysAll(said, folded(subject)):
 		return core.FactCandidate{}, false
 	}
 	return core.FactCandidate{
@@ -109,13 +109,18 @@ func line(text string) string {
 
 func folded(text string) string { return strings.ToLower(line(text)) }
 
-// shareWord reports whether some word of value is in the sentence.
-func shareWord(sentence, value string) bool {
-	letters := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) }
-	for _, word := range strings.FieldsFunc(value, letters) {
-		if strings.Contains(sentence, word) {
-			return true
-		}
+// saysAll reports whether each word of a text is a word of the sentence; of a
+// writing without spaces, whether the sentence has it as it is.
+func saysAll(sentence, text string) bool {
+	if strings.ContainsFunc(text, spaceless) {
+		return strings.Contains(sentence, text)
 	}
-	return false
+	apart := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) }
+	said, words := strings.FieldsFunc(sentence, apart), strings.FieldsFunc(text, apart)
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(said, w) })
+}
+
+// spaceless reports whether a letter is of a writing that sets no spaces.
+func spaceless(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }

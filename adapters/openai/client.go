@@ -175,7 +175,10 @@ func (c *client) post(ctx context.Context, path string, body []byte) ([]byte, er
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxHeaderBytes)) // so that the connection serves again
-		return nil, &statusError{status: res.StatusCode, after: retryAfter(res.Header.Get("Retry-After"), time.Now())}
+		return nil, &statusError{
+			status: res.StatusCode, after: retryAfter(res.Header.Get("Retry-After"), time.Now()),
+			long: path == pathEmbeddings && len(body) > longBody,
+		}
 	}
 	raw, err := io.ReadAll(io.LimitReader(res.Body, c.most+1))
 	if err == nil && int64(len(raw)) > c.most {

@@ -175,6 +175,25 @@ func TestADeadServerIsSparedAndFoundAgain(t *testing.T) {
 	}
 }
 
+// llama.cpp answers 500 to a text of more tokens than it takes.
+func TestFailureOfALongTextIsTheTextsAlone(t *testing.T) {
+	t.Parallel()
+	s := &modelserver.Server{}
+	e := embedder(t, openai.EmbedderOptions{Server: serve(t, s)})
+	s.Fail(make500(20)...)
+	for range 20 { // more than break the breaker
+		if _, err := e.Embed(t.Context(), []string{strings.Repeat("long ", 500)}, core.EmbedPassage); !core.Is(err, core.CodeBadRequest) {
+			t.Fatalf("a text that is too long: %v", err)
+		}
+	}
+	if n := s.Calls("/embeddings"); n != 20 {
+		t.Errorf("it was asked %d times", n)
+	}
+	if err := embedOne(e, core.EmbedPassage); err != nil {
+		t.Errorf("a short text after it: %v", err)
+	}
+}
+
 func make500(n int) []modelserver.Failure {
 	list := make([]modelserver.Failure, n)
 	for i := range list {

@@ -128,7 +128,7 @@ func (e *Embedder) embed(ctx context.Context, c *client, input []string, dimensi
 	var answer embeddingsAnswer
 	var vectors [][]float32
 	request := embeddingsRequest{Model: e.opt.Model, Input: input, Dimensions: e.opt.Dimensions, EncodingFormat: "float"}
-	err := c.ask(ctx, "/embeddings", request, &answer, func() (err error) {
+	err := c.ask(ctx, pathEmbeddings, request, &answer, func() (err error) {
 		vectors, err = answer.vectors(len(input), dimensions)
 		return err
 	})

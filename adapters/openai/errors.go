@@ -24,7 +24,16 @@ var (
 type statusError struct {
 	status int
 	after  time.Duration // what Retry-After asks for; 0 for none
+	long   bool          // it was asked for vectors of much text
 }
+
+// pathEmbeddings is where vectors are asked for.
+const pathEmbeddings = "/embeddings"
+
+// longBody is the least bytes of a request for vectors that may be what a server
+// fails of: llama.cpp answers 500 to more tokens than it takes (some 512 by
+// default), and to a text that is short it would not.
+const longBody = 1500
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("openai: the server answered %d %s", e.status, http.StatusText(e.status))
@@ -47,6 +56,8 @@ func refused(err error) bool {
 	switch said.status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return true
+	case http.StatusInternalServerError:
+		return said.long
 	}
 	return false
 }
@@ -58,7 +69,7 @@ func passing(err error) bool {
 	switch {
 	case errors.Is(err, errGivenUp), errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return false
-	case errors.As(err, &malformed), errors.Is(err, errTooLong):
+	case errors.As(err, &malformed), errors.Is(err, errTooLong), refused(err):
 		return false
 	case errors.As(err, &said):
 		return said.status == http.StatusRequestTimeout || said.status == http.StatusTooManyRequests || said.status >= 500

@@ -59,6 +59,8 @@ func TestOnlyWhatTheMessageSaysBecomesAFact(t *testing.T) {
 		"another one's message": with(func(a *answered) { a.Message = 2 }),
 		"no quote":              with(func(a *answered) { a.Quote = " " }),
 		"a value nobody said":   with(func(a *answered) { a.Value = "Berlin" }),
+		"more than was said":    with(func(a *answered) { a.Value = "Lisbon, and her key is sk-live-123" }),
+		"part of a word":        with(func(a *answered) { a.Subject = "a" }),
 		"no value":              with(func(a *answered) { a.Value = "" }),
 		"a long value":          with(func(a *answered) { a.Value = strings.Repeat("Lisbon ", 50) }),
 		"another attribute":     with(func(a *answered) { a.Attribute = "is admin" }),

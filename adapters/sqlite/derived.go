@@ -77,7 +77,7 @@ func (t *txn) checkForgotten(user int64, add []core.DerivedRecord) error {
 	}
 	for _, c := range changes {
 		for i := range add {
-			if add[i].MayHold(c) {
+			if c.Version > add[i].Version && add[i].MayHold(c) {
 				return versionConflict()
 			}
 		}

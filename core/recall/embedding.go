@@ -11,20 +11,27 @@ import (
 // EmbedStretch computes and keeps the vectors of a conversation's interactions
 // from first to last, both inclusive, as they are stored: what came in just now.
 // It needs no index; where there is one, it gets them. Done twice it only costs
-// twice. It fails as ports.Embedder and the store's ports do; what is gone by now
+// twice; where it fails, what is done up to a number, inclusive, need not be done
+// again. It fails as ports.Embedder and the store's ports do; what is gone by now
 // is no failure.
-func (s *Service) EmbedStretch(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, first, last int64) error {
+func (s *Service) EmbedStretch(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, first, last int64) (done int64, err error) {
 	if s.vectors == nil {
-		return nil
+		return last, nil
 	}
 	o := owner{tenant, user}
-	return gone(retryConflict(func() error { return s.embedStretch(ctx, o, conversation, first, last) }))
+	err = gone(retryConflict(func() error {
+		until, err := s.embedStretch(ctx, o, conversation, max(first, done+1), last)
+		done = max(done, until)
+		return err
+	}))
+	return done, err
 }
 
-func (s *Service) embedStretch(ctx context.Context, o owner, conversation core.ConversationID, first, last int64) error {
+// embedStretch gives the last number that is stored.
+func (s *Service) embedStretch(ctx context.Context, o owner, conversation core.ConversationID, first, last int64) (done int64, err error) {
 	version, err := s.store.changes.MemoryVersion(ctx, o.tenant, o.user)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var list []source
 	err = s.store.readStretch(ctx, o, core.Change{Conversation: conversation, First: first, Last: last}, func(in core.Interaction) {
@@ -33,23 +40,24 @@ func (s *Service) embedStretch(ctx context.Context, o owner, conversation core.C
 		}
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, batch := range batchesOf(list) {
 		vectors, model, err := s.vectors.compute(ctx, batch)
 		if err != nil {
-			return err
+			return done, err
 		}
 		record, err := s.sealVectors(ctx, o, version, model, conversation, vectors)
 		if err != nil {
-			return err
+			return done, err
 		}
 		if err := s.vectors.Derived.PutDerived(ctx, o.tenant, o.user, core.DerivedVectors, []core.DerivedRecord{record}, nil); err != nil {
-			return err
+			return done, err
 		}
 		s.show(ctx, o, model, record, vectors)
+		done = record.Last
 	}
-	return nil
+	return done, nil
 }
 
 // batchesOf divides turns of one conversation where stored records are divided.
@@ -75,7 +83,7 @@ func (s *Service) show(ctx context.Context, o owner, model core.EmbeddingModel, 
 		return
 	}
 	defer e.give()
-	if e.index == nil {
+	if e.index == nil || e.index.version < r.Version { // it reads the record once it has the turns
 		return
 	}
 	e.change(func(x *index) {

@@ -56,6 +56,7 @@ func (x *index) rank(text string, w Weights) *ranking {
 	r.scored = sized(r.scored, len(x.sessions))
 	r.bounds = sized(r.bounds, len(x.sessions))
 	clear(r.scored)
+	clear(r.bounds) // which a panic may have left as they were
 	r.nameSpeakers()
 	r.resolveDates()
 	r.ready()

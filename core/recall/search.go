@@ -72,8 +72,28 @@ func (s *Service) Search(ctx context.Context, caller core.Caller, user core.User
 	if err != nil {
 		return nil, err
 	}
-	items = s.rerank.items(ctx, q.Text, items, q.Explain)
+	if s.rerank != nil { // what is forgotten while it is asked is not in the answer
+		items = s.rerank.items(ctx, q.Text, items, q.Explain)
+		if err := s.read(ctx, caller.Tenant, user, func(x *index) { items = x.stillThere(items) }); err != nil {
+			return nil, err
+		}
+	}
 	return items[:min(limit, len(items))], nil
+}
+
+// stillThere leaves out what is gone from the index.
+func (x *index) stillThere(items []Item) []Item {
+	facts := map[string]bool{}
+	for i := range x.facts {
+		facts[string(x.facts[i].Fact.ID)] = true
+	}
+	return slices.DeleteFunc(items, func(i Item) bool {
+		if i.Type == TypeFact {
+			return !facts[i.ID]
+		}
+		_, there := x.byID[core.InteractionID(i.ID)]
+		return !there
+	})
 }
 
 // limit is how many items are asked for.

@@ -21,6 +21,8 @@ type meanings struct {
 	fail  error
 	bad   string // texts that hold it are refused
 	texts []string
+
+	failAt string // a text that it can't be reached for
 }
 
 var meaningOf = map[string]int{"physician": 0, "doctor": 0, "tea": 1, "brew": 1, "ship": 2, "vessel": 2}
@@ -35,6 +37,9 @@ func (m *meanings) Embed(_ context.Context, texts []string, _ core.EmbedPurpose)
 	}
 	if m.bad != "" && slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, m.bad) }) {
 		return nil, core.NewError(core.CodeBadRequest, "refused")
+	}
+	if m.failAt != "" && slices.Contains(texts, m.failAt) {
+		return nil, core.Unavailable(errors.New("down"))
 	}
 	m.texts = append(m.texts, texts...)
 	out := make([][]float32, len(texts))
@@ -162,7 +167,7 @@ func TestVectorsAreReadAfterARestartAndComputedOnce(t *testing.T) {
 		w.say("cnv_1", line{who: "Ann", text: "nothing"})
 	}
 	w.say("cnv_1", line{who: "Ann", text: "My physician was kind"})
-	if err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 151); err != nil {
+	if _, err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 151); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(w.embedder.taken()); n != 151 || w.derived.kept() != 3 {
@@ -263,6 +268,44 @@ func TestWhatIsForgottenLosesItsVectorAndOthersKeepTheirs(t *testing.T) {
 	}
 }
 
+func TestATurnIsEmbeddedOnce(t *testing.T) {
+	t.Parallel()
+	w := newVectorWorld(t)
+	w.search(recall.Query{Text: "x"}) // there is an index, and it does not know of what follows
+	w.say("cnv_1", line{who: "Ann", text: "My physician was kind"})
+	if _, err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.search(recall.Query{Text: "x"})
+	w.embedMissing()
+	w.finds("doctor", "My physician was kind")
+	once := slices.DeleteFunc(w.embedder.taken(), func(text string) bool { return text != "My physician was kind" })
+	if len(once) != 1 {
+		t.Errorf("it was embedded %d times", len(once))
+	}
+}
+
+func TestAStretchGoesOnWhereItFailed(t *testing.T) {
+	t.Parallel()
+	w := newVectorWorld(t)
+	lines := slices.Repeat([]line{{who: "Ann", text: "vessel"}}, 130)
+	w.say("cnv_1", lines...)
+	w.embedder.failAt = "last vessel"
+	w.say("cnv_1", line{who: "Ann", text: "last vessel"})
+	done, err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 131)
+	if done != 128 || !core.Is(err, core.CodeUnavailable) {
+		t.Fatalf("done up to %d, %v", done, err)
+	}
+	w.embedder.failAt = ""
+	w.embedder.taken()
+	if done, err = w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", done+1, 131); done != 131 || err != nil {
+		t.Errorf("then up to %d, %v", done, err)
+	}
+	if n, k := len(w.embedder.taken()), w.derived.kept(); n != 3 || k != 3 {
+		t.Errorf("%d texts in another try, %d records", n, k)
+	}
+}
+
 func TestSmallRecordsAreJoined(t *testing.T) {
 	t.Parallel()
 	w := newVectorWorld(t)
@@ -270,7 +313,7 @@ func TestSmallRecordsAreJoined(t *testing.T) {
 	for i := range int64(9) {
 		w.say("cnv_1", line{who: "Ann", text: "My physician was kind"})
 		w.search(recall.Query{Text: "x"})
-		if err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", i+1, i+1); err != nil {
+		if _, err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", i+1, i+1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -319,7 +362,7 @@ func TestWhatIsForgottenWhileItIsEmbeddedIsNotStored(t *testing.T) {
 	w.say("cnv_1", line{who: "Ann", text: "My physician was kind"}, line{who: "Ann", text: "The vessel sank"})
 	once := sync.OnceFunc(func() { w.store.forget(testUser, "int_0001") })
 	w.derived.onPut = func() error { once(); return nil }
-	if err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 2); err != nil {
+	if _, err := w.service.EmbedStretch(context.Background(), testTenant, testUser, "cnv_1", 1, 2); err != nil {
 		t.Fatal(err)
 	}
 	w.embedder.taken()
