@@ -40,14 +40,6 @@ type auditing struct {
 	close   func() error
 }
 
-// eventStore is the part of a store that events need.
-type eventStore interface {
-	relay.Store
-	ports.Recorder
-	ports.Leases
-	ports.AuditLog
-}
-
 // openAudit wires the log and the relay. sinks are those beside the log.
 func (a *App) openAudit(ctx context.Context, sinks ...relay.Lane) error {
 	log, err := openAuditLog(ctx, a.cfg, a.store)

@@ -9,25 +9,12 @@ import (
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
-	"github.com/raven-memory/raven/core/memory"
-	"github.com/raven-memory/raven/core/tenancy"
 	"github.com/raven-memory/raven/ports"
 )
 
 // store is every store port, whichever adapter it is.
 type store interface {
-	tenancy.Store
-	memory.Store
-	ports.APIKeys
-	ports.Changes
-	ports.Derived
-	ports.Facts
-	ports.Idempotency
-	ports.DataKeys
-	ports.KeyRotation
-	ports.Deliveries
-	ports.Health
-	eventStore
+	ports.Store
 	io.Closer
 }
 

@@ -27,28 +27,9 @@ type Hook interface {
 	End(ctx context.Context, port, method string, took time.Duration, outcome string, failed bool)
 }
 
-// Store is every port that a store has.
+// Store is a store that is closed at its end.
 type Store interface {
-	ports.Tenants
-	ports.APIKeys
-	ports.Users
-	ports.Conversations
-	ports.Buffer
-	ports.Memories
-	ports.Forgetting
-	ports.Changes
-	ports.Facts
-	ports.Derived
-	ports.Idempotency
-	ports.Outbox
-	ports.Recorder
-	ports.Relaying
-	ports.Leases
-	ports.AuditLog
-	ports.Deliveries
-	ports.DataKeys
-	ports.KeyRotation
-	ports.Health
+	ports.Store
 	io.Closer
 }
 

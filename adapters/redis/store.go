@@ -32,26 +32,8 @@ type Store struct {
 }
 
 var (
-	_ ports.Tenants       = (*Store)(nil)
-	_ ports.APIKeys       = (*Store)(nil)
-	_ ports.Users         = (*Store)(nil)
-	_ ports.Conversations = (*Store)(nil)
-	_ ports.Buffer        = (*Store)(nil)
-	_ ports.Memories      = (*Store)(nil)
-	_ ports.Forgetting    = (*Store)(nil)
-	_ ports.Derived       = (*Store)(nil)
-	_ ports.Changes       = (*Store)(nil)
-	_ ports.Idempotency   = (*Store)(nil)
-	_ ports.Outbox        = (*Store)(nil)
-	_ ports.Recorder      = (*Store)(nil)
-	_ ports.Relaying      = (*Store)(nil)
-	_ ports.AuditLog      = (*Store)(nil)
-	_ ports.Deliveries    = (*Store)(nil)
-	_ ports.DataKeys      = (*Store)(nil)
-	_ ports.KeyRotation   = (*Store)(nil)
-	_ ports.Leases        = (*Store)(nil)
-	_ ports.Health        = (*Store)(nil)
-	_ ports.Limiter       = (*Store)(nil)
+	_ ports.Store   = (*Store)(nil)
+	_ ports.Limiter = (*Store)(nil)
 )
 
 // silence keeps the driver from writing to the standard error: what it would

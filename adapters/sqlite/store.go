@@ -82,27 +82,7 @@ type Store struct {
 	closed bool
 }
 
-var (
-	_ ports.Tenants       = (*Store)(nil)
-	_ ports.APIKeys       = (*Store)(nil)
-	_ ports.Users         = (*Store)(nil)
-	_ ports.Conversations = (*Store)(nil)
-	_ ports.Buffer        = (*Store)(nil)
-	_ ports.Memories      = (*Store)(nil)
-	_ ports.Forgetting    = (*Store)(nil)
-	_ ports.Changes       = (*Store)(nil)
-	_ ports.Derived       = (*Store)(nil)
-	_ ports.Idempotency   = (*Store)(nil)
-	_ ports.Outbox        = (*Store)(nil)
-	_ ports.Recorder      = (*Store)(nil)
-	_ ports.Relaying      = (*Store)(nil)
-	_ ports.AuditLog      = (*Store)(nil)
-	_ ports.Deliveries    = (*Store)(nil)
-	_ ports.DataKeys      = (*Store)(nil)
-	_ ports.KeyRotation   = (*Store)(nil)
-	_ ports.Leases        = (*Store)(nil)
-	_ ports.Health        = (*Store)(nil)
-)
+var _ ports.Store = (*Store)(nil)
 
 // Open opens the store in dir, which is made if need be, and brings its schema
 // up to date. The directory and the files in it are made readable to their

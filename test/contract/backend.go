@@ -8,28 +8,7 @@ import (
 )
 
 // Store is every store port in one.
-type Store interface {
-	ports.Tenants
-	ports.APIKeys
-	ports.Users
-	ports.Conversations
-	ports.Buffer
-	ports.Memories
-	ports.Forgetting
-	ports.Changes
-	ports.Derived
-	ports.Facts
-	ports.Idempotency
-	ports.Outbox
-	ports.Recorder
-	ports.Relaying
-	ports.AuditLog
-	ports.Deliveries
-	ports.DataKeys
-	ports.KeyRotation
-	ports.Leases
-	ports.Health
-}
+type Store = ports.Store
 
 // Backend says how an adapter is opened and broken.
 type Backend struct {
