@@ -39,6 +39,7 @@ type heard struct {
 	caller core.Caller
 	user   core.UserID
 	list   []core.Interaction
+	bytes  int  // of text
 	learnt bool // something of it was kept, perhaps
 }
 
@@ -56,23 +57,15 @@ func newLearner(a *App) *learner {
 	return &learner{App: a, queue: make(chan heard, heardQueue), waiting: map[core.TenantID]int{}}
 }
 
-func (h *heard) bytes() (n int) {
-	for i := range h.list {
-		n += len(h.list[i].Content)
-	}
-	return n
-}
-
 // hold makes room for what is to wait, or reports that there is none.
 func (l *learner) hold(h *heard) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := h.bytes()
-	if l.bytes+n > heardBytes || l.waiting[h.caller.Tenant]+n > heardOfTenant {
+	if l.bytes+h.bytes > heardBytes || l.waiting[h.caller.Tenant]+h.bytes > heardOfTenant {
 		return false
 	}
-	l.bytes += n
-	l.waiting[h.caller.Tenant] += n
+	l.bytes += h.bytes
+	l.waiting[h.caller.Tenant] += h.bytes
 	return true
 }
 
@@ -80,8 +73,8 @@ func (l *learner) hold(h *heard) bool {
 func (l *learner) let(h *heard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bytes -= h.bytes()
-	if l.waiting[h.caller.Tenant] -= h.bytes(); l.waiting[h.caller.Tenant] == 0 {
+	l.bytes -= h.bytes
+	if l.waiting[h.caller.Tenant] -= h.bytes; l.waiting[h.caller.Tenant] == 0 {
 		delete(l.waiting, h.caller.Tenant)
 	}
 }
@@ -98,6 +91,9 @@ func (l *learner) hear(caller core.Caller, user core.UserID, list []core.Interac
 		return
 	}
 	h := heard{caller: caller, user: user, list: list}
+	for i := range list {
+		h.bytes += len(list[i].Content)
+	}
 	if l.hold(&h) {
 		select {
 		case l.queue <- h:

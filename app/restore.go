@@ -249,10 +249,7 @@ func (r *restoring) into(ctx context.Context, cfg config.Config, s transferStore
 		return err
 	}
 	defer done()
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	records, err := backup.NewReader(r.file, r.passphrase, argon2id)
+	records, err := r.records()
 	if err != nil {
 		return err
 	}
@@ -267,6 +264,14 @@ func (r *restoring) into(ctx context.Context, cfg config.Config, s transferStore
 		return leftBehind(cfg, err, r.takeBack(context.WithoutCancel(ctx), cfg, s))
 	}
 	return r.unmark(ctx, s)
+}
+
+// records reads the backup from its beginning.
+func (r *restoring) records() (*backup.Reader, error) {
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return backup.NewReader(r.file, r.passphrase, argon2id)
 }
 
 // leftBehind says what the restore could not take back.

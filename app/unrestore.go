@@ -87,10 +87,7 @@ func (r *restoring) takeBack(ctx context.Context, cfg config.Config, s transferS
 		return err
 	}
 	defer done()
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	records, err := backup.NewReader(r.file, r.passphrase, argon2id)
+	records, err := r.records()
 	if err != nil {
 		return err
 	}
