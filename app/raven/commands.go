@@ -67,7 +67,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve, walk through the main job over HTTP with a sample conversation, and keep serving.",
-		Args:  usageArgs(cobra.NoArgs), Example: "  raven demo --data_dir /tmp/raven-demo",
+		Args:  usageArgs(cobra.NoArgs), Example: "  raven demo --data_dir ./raven-demo",
 	}
 	load := configFlags(cmd.Flags(), true)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -143,22 +143,25 @@ func TestTamperingIsFound(t *testing.T) {
 			note := w.checkpoint(tenant)
 			delete(w.log.notes, tenant) // else the log's own would help
 			c.do(w.log)
-			for _, with := range []struct {
-				notes [][]byte
-				seq   int64
-			}{{nil, c.alone}, {[][]byte{note}, c.anchor}} {
-				_, err := w.verify(tenant, with.notes...)
-				var fault *audit.FaultError
-				switch found := errors.As(err, &fault); {
-				case with.seq == 0 && err != nil, with.seq != 0 && err == nil:
-					t.Errorf("with %d checkpoints: %v, want seq %d", len(with.notes), err, with.seq)
-				case found && (fault.Seq != with.seq || !strings.Contains(fault.Wrong, c.says)):
-					t.Errorf("with %d checkpoints: %v, want seq %d and %q", len(with.notes), err, with.seq, c.says)
-				}
-				t.Logf("with %d checkpoints: %v", len(with.notes), err)
-			}
+			w.found(t, c.alone, c.says)
+			w.found(t, c.anchor, c.says, note)
 		})
 	}
+}
+
+// found verifies the tenant's log with checkpoints kept elsewhere, and asks for
+// what is wrong with it to be found at a seq; 0 for nothing.
+func (w *world) found(t *testing.T, seq int64, says string, notes ...[]byte) {
+	t.Helper()
+	_, err := w.verify(tenant, notes...)
+	var fault *audit.FaultError
+	switch found := errors.As(err, &fault); {
+	case seq == 0 && err != nil, seq != 0 && err == nil:
+		t.Errorf("with %d checkpoints: %v, want seq %d", len(notes), err, seq)
+	case found && (fault.Seq != seq || !strings.Contains(fault.Wrong, says)):
+		t.Errorf("with %d checkpoints: %v, want seq %d and %q", len(notes), err, seq, says)
+	}
+	t.Logf("with %d checkpoints: %v", len(notes), err)
 }
 
 // A history that was written anew, with every hash right, is told by what was

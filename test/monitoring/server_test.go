@@ -3,10 +3,8 @@ package monitoring
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,26 +18,7 @@ import (
 
 var binary string
 
-func TestMain(m *testing.M) {
-	code, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func buildAndRun(m *testing.M) (int, error) {
-	dir, err := os.MkdirTemp("", "raven-monitoring-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = process.Build(dir); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { process.Main(m, &binary) }
 
 // server is a running Raven with its operator's listener.
 type server struct {
