@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ var binary string
 // patience is how long a test waits for what must come.
 const patience = 60 * time.Second
 
-func TestMain(m *testing.M) { process.Main(m, &binary) }
+func TestMain(m *testing.M) { os.Exit(process.Main(m, &binary)) }
 
 // start runs `raven serve` on a data directory, with further settings as
 // "NAME=value", and waits until it listens.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 var binary string
 
-func TestMain(m *testing.M) { process.Main(m, &binary) }
+func TestMain(m *testing.M) { os.Exit(process.Main(m, &binary)) }
 
 // server is a running Raven with its operator's listener.
 type server struct {

@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// Main is the TestMain of a package whose tests run raven: it builds it, says in
-// binary where it is, runs the tests and ends the process.
-func Main(m *testing.M, binary *string) {
+// Main is for the TestMain of a package whose tests run raven: it builds it, says
+// in binary where it is, runs the tests and gives the code to exit with.
+func Main(m *testing.M, binary *string) int {
 	code, err := buildAndRun(m, binary)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		code = 1
+		return 1
 	}
-	os.Exit(code)
+	return code
 }
 
 func buildAndRun(m *testing.M, binary *string) (code int, err error) {

@@ -19,7 +19,7 @@ import (
 // binary is today's raven.
 var binary string
 
-func TestMain(m *testing.M) { process.Main(m, &binary) }
+func TestMain(m *testing.M) { os.Exit(process.Main(m, &binary)) }
 
 // world is a store that holds a fixture, or is going to be one.
 type world struct {
