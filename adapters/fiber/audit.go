@@ -181,8 +181,8 @@ func (s *Server) noteRead(ctx context.Context, caller core.Caller, what audit.Re
 // receipt is what of a recall's items is noted.
 func receipt(items []recall.Item) []audit.ReadItem {
 	out := make([]audit.ReadItem, 0, len(items))
-	for _, i := range items {
-		out = append(out, audit.ReadItem{ID: i.ID, Score: &i.Score})
+	for i := range items {
+		out = append(out, audit.ReadItem{ID: items[i].ID, Score: &items[i].Score})
 	}
 	return out
 }

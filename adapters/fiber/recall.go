@@ -57,18 +57,16 @@ type itemJSON struct {
 	ScoreBreakdown map[string]float64 `json:"score_breakdown,omitzero" doc:"With explain: what each signal gave."`
 }
 
-func itemToJSON(i recall.Item) itemJSON {
-	return itemJSON{
-		Type: i.Type, ID: i.ID, Text: i.Text, Role: string(i.Role), Name: orNil(i.Name),
-		ConversationID: orNil(i.Conversation), BlobID: orNil(i.Blob), OccurredAt: instant(i.OccurredAt),
-		Score: i.Score, ScoreBreakdown: i.Breakdown,
-	}
-}
-
+// itemsToJSON converts recalled items, to which the result points.
 func itemsToJSON(list []recall.Item) []itemJSON {
-	out := make([]itemJSON, 0, len(list))
-	for _, i := range list {
-		out = append(out, itemToJSON(i))
+	out := make([]itemJSON, len(list))
+	for n := range list {
+		i := &list[n]
+		out[n] = itemJSON{
+			Type: i.Type, ID: i.ID, Text: i.Text, Role: string(i.Role), Name: nilIfEmpty(&i.Name),
+			ConversationID: nilIfEmpty((*string)(&i.Conversation)), BlobID: nilIfEmpty((*string)(&i.Blob)),
+			OccurredAt: instant(i.OccurredAt), Score: i.Score, ScoreBreakdown: i.Breakdown,
+		}
 	}
 	return out
 }

@@ -161,11 +161,8 @@ func (s *Server) reply(r *request, a answer) error {
 	case a.raw != nil:
 		r.x.body(a.mime, a.raw)
 	case a.body != nil:
-		body, err := json.Marshal(a.body, json.Deterministic(true))
-		if err != nil {
-			return err
-		}
-		r.x.body(mimeJSON, body)
+		h.Response.Header.SetContentType(mimeJSON)
+		return json.MarshalWrite(h.Response.BodyWriter(), a.body, json.Deterministic(true))
 	}
 	return nil
 }

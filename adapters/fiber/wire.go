@@ -36,6 +36,14 @@ func orNil[S ~string](s S) *string {
 	return &out
 }
 
+// nilIfEmpty is orNil for a string that stays where it is.
+func nilIfEmpty(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
 // orEmpty reads it.
 func orEmpty(s *string) string {
 	if s == nil {

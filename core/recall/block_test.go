@@ -22,7 +22,7 @@ func TestQuote(t *testing.T) {
 		"\U000e0041tag\U000e0100":              "tag",
 		"👩\u200d👧 & &lt;":                      "👩\u200d👧 & &lt;",
 	} {
-		if got, whole := quote(text, 1000); got != want || !whole {
+		if got, whole := quoteIn(text, 1000); got != want || !whole {
 			t.Errorf("quote(%q) = %q, %v; want %q", text, got, whole, want)
 		}
 	}
@@ -32,16 +32,22 @@ func TestQuoteCutsBetweenCharacters(t *testing.T) {
 	t.Parallel()
 	const text = "a<üb" // a&lt;üb, 8 bytes
 	for room, want := range map[int]string{-1: "", 0: "", 3: "", 4: "a…", 7: "a…", 8: "a&lt;üb", 9: "a&lt;üb"} {
-		if got, whole := quote(text, room); got != want || whole != (room >= 8) {
+		if got, whole := quoteIn(text, room); got != want || whole != (room >= 8) {
 			t.Errorf("quote(%q, %d) = %q, %v; want %q", text, room, got, whole, want)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text, room := hostile(t, "text"), rapid.IntRange(-1, 100).Draw(t, "room")
-		if got, whole := quote(text, room); len(got) > max(room, 0) || !utf8.ValidString(got) || !whole && got != "" && !strings.HasSuffix(got, ellipsis) {
+		if got, whole := quoteIn(text, room); len(got) > max(room, 0) || !utf8.ValidString(got) || !whole && got != "" && !strings.HasSuffix(got, ellipsis) {
 			t.Fatalf("quote(%q, %d) = %q, %v", text, room, got, whole)
 		}
 	})
+}
+
+func quoteIn(text string, room int) (string, bool) {
+	const before = "before"
+	out, whole := appendQuoted([]byte(before), text, room)
+	return strings.TrimPrefix(string(out), before), whole
 }
 
 // hostile draws text that tries to leave its line or its block.

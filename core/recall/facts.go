@@ -167,9 +167,8 @@ func (s scoredFact) item() Item {
 
 // line is a fact's line in a context block.
 func (s scoredFact) line() string {
-	subject, _ := quote(s.Subject, len(s.Subject)*len("&lt;"))
-	text, _ := quote(s.Text, len(s.Text)*len("&lt;"))
-	return fmt.Sprintf("- [fact since %s] %s: %s", s.ValidFrom.UTC().Format(time.DateOnly), subject, strings.TrimSpace(text))
+	return fmt.Sprintf("- [fact since %s] %s: %s",
+		s.ValidFrom.UTC().Format(time.DateOnly), quoted(s.Subject), strings.TrimSpace(quoted(s.Text)))
 }
 
 // addFacts adds facts, given best first, as far as they fit into their share of

@@ -123,19 +123,15 @@ func (q *question) relate(related []variant, c concept) {
 }
 
 // related gives the words of the memory that are near in meaning to a word,
-// less those of its own terms. One counts by how near it is, squared, so that
-// what is only of the same kind counts little beside what means the same.
+// less those of its own terms.
 func (x *index) related(word string, own []string) []variant {
-	if x.analyser.thesaurus == nil {
+	if x.analyser.kin == nil {
 		return nil
 	}
 	var list []variant
-	seen := map[string]bool{}
-	for _, r := range x.analyser.thesaurus.Related(languages[english].code, word) {
-		term := x.analyser.term(english, r.Word)
-		if postings, ok := x.terms[term]; ok && !seen[term] && !slices.Contains(own, term) {
-			seen[term] = true
-			list = append(list, variant{postings, r.Nearness * r.Nearness})
+	for _, k := range x.analyser.kin.of(word) {
+		if postings, ok := x.terms[k.term]; ok && !slices.Contains(own, k.term) {
+			list = append(list, variant{postings, k.weight})
 		}
 	}
 	return list

@@ -56,7 +56,7 @@ func New(
 	if opt.Weights != nil {
 		weights = *opt.Weights
 	}
-	by := analyser{stemmer, opt.Thesaurus}
+	by := newAnalyser(stemmer, opt.Thesaurus)
 	return &Service{
 		store: store{
 			memories: memories, changes: changes, opener: opener, analyser: by, facts: opt.Facts,

@@ -10,8 +10,16 @@ import (
 
 // analyser turns words into the terms that are indexed.
 type analyser struct {
-	stemmer   ports.Stemmer
-	thesaurus ports.Thesaurus // nil: nothing is known of what words mean
+	stemmer ports.Stemmer
+	kin     *kinship // nil: nothing is known of what words mean
+}
+
+func newAnalyser(s ports.Stemmer, t ports.Thesaurus) analyser {
+	a := analyser{stemmer: s}
+	if t != nil {
+		a.kin = newKinship(t, func(word string) string { return a.term(english, word) })
+	}
+	return a
 }
 
 // term is the form of a word that all its forms share in a language.
