@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// section is a claim, and the command that tries to break it or measures it.
+type section struct {
+	title, claim string
+	command      []string // of Go
+	short, long  []string // of the environment
+}
+
+var (
+	figure = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.+)$`)
+	ended  = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL): (\S+) \(([\d.]+)s\)`)
+	table  = regexp.MustCompile(`(?m)^\|.*\|$`)
+	bench  = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
+	plain  = regexp.MustCompile(`(?m)^(recall@|\d+ facts found|\s+category ).*$`)
+)
+
+// run runs the section and gives its part of the page.
+func (s section) run(long bool) (string, error) {
+	env := s.short
+	if long {
+		env = s.long
+	}
+	cmd := exec.Command("go", s.command...) //nolint:gosec // the table's own
+	cmd.Env = append(os.Environ(), env...)
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(began).Round(time.Second)
+	var page strings.Builder
+	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s.\n\n", s.claim,
+		strings.Join(append(slices.Clone(env), "go "+quoted(s.command)), " "), verdict(err), took,
+		began.UTC().Format("2 January 2006"), word("git", "describe", "--tags", "--always", "--dirty"))
+	figures(&page, out)
+	if err != nil {
+		fmt.Fprintf(&page, "\n```\n%s\n```\n", tail(out))
+	}
+	return page.String(), err
+}
+
+func verdict(err error) string {
+	if err != nil {
+		return "**Failed**"
+	}
+	return "Passed"
+}
+
+// quoted is a command as a shell takes it.
+func quoted(args []string) string {
+	var list []string
+	for _, a := range args {
+		if strings.ContainsAny(a, "|^$ *") {
+			a = "'" + a + "'"
+		}
+		list = append(list, a)
+	}
+	return strings.Join(list, " ")
+}
+
+// figures writes what a command printed of figures: what tests logged and how
+// they ended, tables, benchmarks.
+func figures(page *strings.Builder, out []byte) {
+	for _, m := range ended.FindAllSubmatch(out, -1) {
+		fmt.Fprintf(page, "- `%s`: %s, %s s\n", m[2], strings.ToLower(string(m[1])), m[3])
+	}
+	var lines [][]byte
+	for _, m := range figure.FindAllSubmatch(out, -1) {
+		lines = append(lines, m[1])
+	}
+	lines = append(lines, bench.FindAll(out, -1)...)
+	lines = append(lines, plain.FindAll(out, -1)...)
+	if len(lines) > 0 {
+		fmt.Fprintf(page, "\n```\n%s\n```\n", bytes.Join(lines, []byte("\n")))
+	}
+	if rows := table.FindAll(out, -1); len(rows) > 0 {
+		fmt.Fprintf(page, "\n%s\n", bytes.Join(rows, []byte("\n")))
+	}
+}
+
+func tail(out []byte) []byte {
+	const most = 3000
+	return out[max(0, len(out)-most):]
+}
