@@ -136,6 +136,35 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	}
 }
 
+// endless is a value that never ends; it counts what was read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	if e.read == 0 {
+		copy(p, `[{"memory":"`)
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+func TestAValueThatNeverEndsIsNotReadOn(t *testing.T) {
+	t.Parallel()
+	const most = 65 << 20
+	from := &endless{}
+	r, _ := importers.New("mem0", from, importers.Options{User: "ada"})
+	_, err := r.Next()
+	var bad *importers.LineError
+	if !errors.As(err, &bad) || !bad.Fatal || !strings.Contains(bad.Message, "larger than 64 MiB") {
+		t.Errorf("got %v", err)
+	}
+	if from.read > most {
+		t.Errorf("%d bytes were read", from.read)
+	}
+}
+
 func TestThereIsNoOtherFormat(t *testing.T) {
 	t.Parallel()
 	if _, ok := importers.New("csv", strings.NewReader(""), importers.Options{}); ok {

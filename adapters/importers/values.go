@@ -25,13 +25,14 @@ type values struct {
 }
 
 func newValues(r io.Reader) *values {
-	count := &newlines{from: bufio.NewReader(r)}
+	count := &newlines{from: bufio.NewReader(r), until: maxValue}
 	return &values{count: count, decode: json.NewDecoder(count)}
 }
 
 // next gives a value and the line that it ends on.
 func (v *values) next() (json.RawMessage, int, error) {
 	for {
+		v.count.until = v.decode.InputOffset() + maxValue
 		if !v.list {
 			began, err := v.beginList()
 			if err != nil {
@@ -47,11 +48,7 @@ func (v *values) next() (json.RawMessage, int, error) {
 			continue
 		}
 		var value json.RawMessage
-		err := v.decode.Decode(&value)
-		if err == nil && len(value) > maxValue {
-			err = errors.New("a value is larger than 64 MiB")
-		}
-		if err != nil {
+		if err := v.decode.Decode(&value); err != nil {
 			return nil, v.line(), v.failed(err)
 		}
 		return value, v.line(), nil
@@ -96,15 +93,22 @@ func (v *values) failed(err error) error {
 
 // newlines counts lines as they are read ahead.
 type newlines struct {
-	from *bufio.Reader
-	read int64
-	line int     // of the last offset that was asked for
-	at   []int64 // offsets of line breaks after that
+	from  *bufio.Reader
+	read  int64
+	until int64   // the decoder may not need more for a value
+	line  int     // of the last offset that was asked for
+	at    []int64 // offsets of line breaks after that
 }
 
-// Read implements io.Reader.
+var errLargeValue = errors.New("a value is larger than 64 MiB")
+
+// Read implements io.Reader. A decoder reads on only while the value it is at
+// has no end yet.
 func (n *newlines) Read(p []byte) (int, error) {
-	got, err := n.from.Read(p)
+	if n.read >= n.until {
+		return 0, errLargeValue
+	}
+	got, err := n.from.Read(p[:min(int64(len(p)), n.until-n.read)])
 	for i, b := range p[:got] {
 		if b == '\n' {
 			n.at = append(n.at, n.read+int64(i))

@@ -2,6 +2,7 @@ package recall
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"sync"
 
 	"github.com/raven-memory/raven/core"
@@ -12,12 +13,11 @@ const (
 	// queryTenants of how many tenants: some 50 MB of 1,024 dimensions at the most.
 	queriesPerTenant = 64
 	queryTenants     = 300
-	// longestCached is the most bytes of a query that is kept.
-	longestCached = 2000
 )
 
 // queryCache keeps vectors of queries that were asked lately, of each tenant
-// apart: what one asked makes no answer of another's faster.
+// apart: what one asked makes no answer of another's faster. It keeps none of
+// their texts, which may name a user who is deleted meanwhile.
 type queryCache struct {
 	mu      sync.Mutex
 	tenants map[core.TenantID]*tenantQueries
@@ -26,14 +26,18 @@ type queryCache struct {
 
 type tenantQueries struct {
 	element *list.Element
-	byText  map[string]*list.Element
+	byText  map[textHash]*list.Element
 	used    *list.List // of *cachedQuery, the last used first
 }
 
 type cachedQuery struct {
-	text  string
+	text  textHash
 	probe *probe
 }
+
+type textHash [sha256.Size]byte
+
+func hashText(text string) textHash { return sha256.Sum256([]byte(text)) }
 
 func newQueryCache() *queryCache {
 	return &queryCache{tenants: map[core.TenantID]*tenantQueries{}, used: list.New()}
@@ -46,7 +50,7 @@ func (c *queryCache) get(tenant core.TenantID, text string) *probe {
 	if t == nil {
 		return nil
 	}
-	e := t.byText[text]
+	e := t.byText[hashText(text)]
 	if e == nil {
 		return nil
 	}
@@ -56,23 +60,21 @@ func (c *queryCache) get(tenant core.TenantID, text string) *probe {
 }
 
 func (c *queryCache) put(tenant core.TenantID, text string, p *probe) {
-	if len(text) > longestCached {
-		return
-	}
+	hash := hashText(text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.tenants[tenant]
 	if t == nil {
-		t = &tenantQueries{byText: map[string]*list.Element{}, used: list.New(), element: c.used.PushFront(tenant)}
+		t = &tenantQueries{byText: map[textHash]*list.Element{}, used: list.New(), element: c.used.PushFront(tenant)}
 		c.tenants[tenant] = t
 		if c.used.Len() > queryTenants {
 			delete(c.tenants, c.used.Remove(c.used.Back()).(core.TenantID))
 		}
 	}
-	if t.byText[text] != nil {
+	if t.byText[hash] != nil {
 		return
 	}
-	t.byText[text] = t.used.PushFront(&cachedQuery{text, p})
+	t.byText[hash] = t.used.PushFront(&cachedQuery{hash, p})
 	if t.used.Len() > queriesPerTenant {
 		delete(t.byText, t.used.Remove(t.used.Back()).(*cachedQuery).text)
 	}
