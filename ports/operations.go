@@ -12,8 +12,9 @@ import (
 type Idempotency interface {
 	// Begin claims a key. Of concurrent claims one is IdempotencyClaimed. A
 	// claim whose lease ran out, or whose process is known to be gone, is taken
-	// over with its OpID, so that the steps it did are not done again. A record
-	// past its Until is as if it never was.
+	// over with its OpID, so that the steps it did are not done again; so is one
+	// whose lease ends more than a minute after c's would: it was made before a
+	// clock was set back. A record past its Until is as if it never was.
 	Begin(ctx context.Context, tenant core.TenantID, c core.IdempotencyClaim) (core.IdempotencyState, error)
 
 	// Complete keeps the sealed response, if opID still holds the claim.

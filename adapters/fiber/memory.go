@@ -83,11 +83,16 @@ func blobToJSON(b memory.Blob) blobJSON {
 
 func interactionID(in core.Interaction) string { return string(in.ID) }
 
-func (s *Server) ingest(r *request, in ingestJSON) (answer, error) {
-	user, conversation, err := s.conversation(r)
-	if err != nil {
-		return answer{}, err
-	}
+func (s *Server) ingest(r *request, in ingestJSON) (a answer, err error) {
+	err = s.Tenancy.ForConversation(r.ctx, r.caller, r.path[pathUser], r.path[pathConversation],
+		func(user core.UserID, conversation core.ConversationID) error {
+			a, err = s.ingestInto(r, user, conversation, in)
+			return err
+		})
+	return a, err
+}
+
+func (s *Server) ingestInto(r *request, user core.UserID, conversation core.ConversationID, in ingestJSON) (answer, error) {
 	question, err := s.ingestQuestion(r, user, conversation, in.Context)
 	if err != nil {
 		return answer{}, err

@@ -149,11 +149,20 @@ func (s *Server) namedConversation(r *request, user core.UserID, name *string) (
 	return id, err
 }
 
+// forUser answers a question about the user in the path.
+func (s *Server) forUser(r *request, ask func(user core.UserID) (answer, error)) (a answer, err error) {
+	err = s.Tenancy.ForUser(r.ctx, r.caller, r.path[pathUser], func(user core.UserID) error {
+		a, err = ask(user)
+		return err
+	})
+	return a, err
+}
+
 func (s *Server) getContext(r *request, in contextQueryJSON) (answer, error) {
-	user, err := s.user(r)
-	if err != nil {
-		return answer{}, err
-	}
+	return s.forUser(r, func(user core.UserID) (answer, error) { return s.contextOf(r, user, in) })
+}
+
+func (s *Server) contextOf(r *request, user core.UserID, in contextQueryJSON) (answer, error) {
 	q, err := s.contextQuery(r, user, in, "")
 	if err != nil {
 		return answer{}, err
@@ -172,10 +181,10 @@ func (s *Server) context(r *request, user core.UserID, q recall.ContextQuery) (r
 }
 
 func (s *Server) search(r *request, in searchJSON) (answer, error) {
-	user, err := s.user(r)
-	if err != nil {
-		return answer{}, err
-	}
+	return s.forUser(r, func(user core.UserID) (answer, error) { return s.searchOf(r, user, in) })
+}
+
+func (s *Server) searchOf(r *request, user core.UserID, in searchJSON) (answer, error) {
 	q, err := s.searchQuery(r, user, in)
 	if err != nil {
 		return answer{}, err

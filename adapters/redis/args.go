@@ -106,8 +106,12 @@ func split[T ~string](text string) []T {
 
 // memoryKeys are the first keys of every step on a conversation's memory.
 func (c conversationKeys) memoryKeys(op core.Op, more ...string) []string {
-	return append(c.stepKeys(op, c.userKeys.hash(), c.changes(), c.buffered(), c.hash(), c.buffer(), c.sealed(),
-		c.idle(), c.expiryBuffers(), c.expiryBlobs(), c.blobs(), c.blobsByTime()), more...)
+	return append(append(c.bufferKeys(op), c.expiryBlobs(), c.blobs(), c.blobsByTime()), more...)
+}
+
+// bufferKeys are those of them that are not about blobs.
+func (c conversationKeys) bufferKeys(op core.Op) []string {
+	return c.stepKeys(op, c.userKeys.hash(), c.changes(), c.buffered(), c.hash(), c.buffer(), c.sealed(), c.idle(), c.expiryBuffers())
 }
 
 // memoryArgs are the first arguments of every step on a conversation's memory.

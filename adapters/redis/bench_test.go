@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,19 +18,20 @@ import (
 	"github.com/raven-memory/raven/test/contract"
 )
 
-// BenchmarkAppend appends one interaction a step, from so many callers at once,
-// each with a conversation of its own. Beside it, the floor: the same bytes by a
-// bare XADD and a bare RPUSH, on the same server.
+// BenchmarkAppend appends one or 20 interactions a step, from so many callers at
+// once, each with a conversation of its own. Beside it, the floor: the same bytes
+// by a bare XADD and a bare RPUSH, on the same server.
 func BenchmarkAppend(b *testing.B) {
 	const size = 400
 	server := backend.Redis(b)
-	for _, callers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+	for _, c := range []struct{ callers, entries int }{{1, 1}, {32, 1}, {32, 20}} {
+		callers := c.callers
+		b.Run(fmt.Sprintf("callers=%d/entries=%d", callers, c.entries), func(b *testing.B) {
 			s := open(b, redis.Options{URL: server.URL()})
 			w := newBench(b, s)
 			appends := make([]core.Append, callers)
 			for i := range appends {
-				appends[i] = w.appendTo(size)
+				appends[i] = w.appendTo(c.entries, size)
 			}
 			o, err := goredis.ParseURL(server.URL())
 			if err != nil {
@@ -41,13 +43,15 @@ func BenchmarkAppend(b *testing.B) {
 			b.ResetTimer()
 			took := inParallel(b, callers, func(caller int) error {
 				a := appends[caller]
-				a.Entries = []core.BufferEntry{a.Entries[0]}
-				a.Entries[0].ID = w.ids.Interaction()
+				a.Entries = slices.Clone(a.Entries)
+				for i := range a.Entries {
+					a.Entries[i].ID = w.ids.Interaction()
+				}
 				_, err := s.Append(w.ctx, w.tenant, core.Op{}, a)
 				return err
 			})
 			b.StopTimer()
-			sealed := random(size)
+			sealed := random(size * c.entries)
 			xadd := inParallel(b, callers, func(caller int) error {
 				return bare.XAdd(w.ctx, &goredis.XAddArgs{Stream: fmt.Sprint("xadd", caller), Values: []any{"sealed", sealed}}).Err()
 			})
@@ -115,17 +119,35 @@ func (w *bench) ok(err error) {
 	}
 }
 
-// appendTo is one interaction of that size for a new conversation.
-func (w *bench) appendTo(size int) core.Append {
+// appendTo is so many interactions of that size for a new conversation.
+func (w *bench) appendTo(entries, size int) core.Append {
 	w.b.Helper()
 	id := w.ids.Conversation()
 	_, err := w.CreateConversation(w.ctx, w.tenant, core.Op{}, core.NewConversation{
 		Record: core.ConversationRecord{ID: id, User: w.user},
 	})
 	w.ok(err)
-	return core.Append{User: w.user, Conversation: id, At: time.Now(), Entries: []core.BufferEntry{
-		{ID: w.ids.Interaction(), Sealed: random(size), AcceptedAt: time.Now()},
-	}}
+	a := core.Append{User: w.user, Conversation: id, At: time.Now()}
+	for range entries {
+		a.Entries = append(a.Entries, core.BufferEntry{ID: w.ids.Interaction(), Sealed: random(size), AcceptedAt: time.Now()})
+	}
+	return a
+}
+
+// BenchmarkTake charges a tenant's limit, from so many callers at once.
+func BenchmarkTake(b *testing.B) {
+	server := backend.Redis(b)
+	for _, callers := range []int{1, 32} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s := open(b, redis.Options{URL: server.URL()})
+			rate := core.Rate{Key: "tenant:" + string(newBench(b, s).tenant), PerMinute: core.MaxRatePerMinute, Burst: core.MaxRatePerMinute, Cost: 1}
+			b.ResetTimer()
+			inParallel(b, callers, func(int) error {
+				_, err := s.Take(b.Context(), time.Now(), rate)
+				return err
+			})
+		})
+	}
 }
 
 func random(size int) []byte {

@@ -50,7 +50,7 @@ func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a 
 		}
 		args = append(args, string(e.ID), ms(e.AcceptedAt), e.Sealed)
 	}
-	answer, err := s.run(ctx, appendEntries, k.memoryKeys(op), args...)
+	answer, err := s.run(ctx, appendEntries, k.bufferKeys(op), args...)
 	if err != nil {
 		return core.Appended{}, err
 	}

@@ -16,11 +16,10 @@ func (s *Store) pipe(ctx context.Context, fill func(p goredis.Pipeliner)) error 
 	if err := ctx.Err(); err != nil {
 		return s.failed(ctx, err)
 	}
-	cmds, err := s.again.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		fill(p)
-		return nil
-	})
-	if err == nil || !errors.Is(err, goredis.Nil) {
+	p := s.again.Pipeline()
+	fill(p)
+	cmds := p.Cmds()
+	if err := s.readAll(ctx, cmds); err != nil {
 		return s.failed(ctx, err)
 	}
 	for _, cmd := range cmds { // the first error hides the others
@@ -29,6 +28,29 @@ func (s *Store) pipe(ctx context.Context, fill func(p goredis.Pipeliner)) error 
 		}
 	}
 	return nil
+}
+
+// shortRead is how many commands read so little that they may share a round trip
+// with those of others, who wait for what all of them answer.
+const shortRead = 5
+
+// readAll sends commands, each of which then has its own error. Its own is that of
+// a context that ended first.
+func (s *Store) readAll(ctx context.Context, cmds []goredis.Cmder) error {
+	if len(cmds) == 0 {
+		return nil
+	}
+	if len(cmds) > shortRead {
+		s.read(ctx, cmds)
+		return nil
+	}
+	return s.reading.ride(ctx, cmds...)
+}
+
+func (s *Store) read(ctx context.Context, cmds []goredis.Cmder) {
+	p := s.again.Pipeline()
+	_ = p.BatchProcess(ctx, cmds...)
+	_, _ = p.Exec(ctx)
 }
 
 // chunk is how many records one round trip reads at most.

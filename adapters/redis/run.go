@@ -79,12 +79,34 @@ func (s *Store) runOnce(ctx context.Context, c call) (answer outcome, recorded b
 	return decode(cmd.Cmd)
 }
 
-// send runs a command on the server that has the key.
+// send runs a command once on the server that has the key, in one round trip with
+// what others send there.
 func (s *Store) send(ctx context.Context, key string, cmd command) error {
-	if s.wait.asked() {
-		return s.sendAndWait(ctx, key, cmd)
+	for range redirects {
+		node, err := s.nodeOf(ctx, key)
+		switch {
+		case err != nil && s.wait.asked():
+			return err
+		case err != nil: // the client of a Cluster may find it yet
+			return s.once.Process(ctx, cmd)
+		}
+		if weight(cmd.Args()) > laneBytes {
+			s.trip(ctx, node, []goredis.Cmder{cmd})
+		} else if err := s.writing(node).ride(ctx, cmd); err != nil {
+			return err
+		}
+		if err = cmd.Err(); !hasWords(err, "MOVED") && !hasWords(err, "ASK") {
+			return err
+		}
+		cmd.SetErr(nil) // it did not run there
+		if !s.wait.asked() {
+			return s.once.Process(ctx, cmd)
+		}
+		if err := s.lookAnew(ctx); err != nil {
+			return err
+		}
 	}
-	return s.once.Process(ctx, cmd)
+	return fmt.Errorf("the slot's node is not found in %d redirections", redirects)
 }
 
 // query runs a script that only reads, again if its reply is lost.

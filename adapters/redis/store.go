@@ -19,6 +19,8 @@ type Store struct {
 	// again runs it again where that does no harm: reads, and what comes to the
 	// same when it is done twice.
 	once, again goredis.UniversalClient
+	lanes       lanes // of once
+	reading     *lane // of again
 	wait        Wait
 	trusted     bool // the server's operator answers for what is on its disk
 	rewrites    rewrites
@@ -61,6 +63,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		once: to.connect(-1), again: to.connect(readRetries), wait: opt.Wait, trusted: opt.TrustServer, rewrites: rewrites{pause: rewritePause},
 		events: opt.Events, maxOutbox: opt.MaxOutbox,
 	}
+	s.reading = &lane{trip: s.read}
 	if err := s.check(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

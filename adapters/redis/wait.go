@@ -11,34 +11,35 @@ import (
 // redirects is how often a command follows its slot to another node.
 const redirects = 5
 
-// sendAndWait runs a command and, on the same connection, waits until what it
-// wrote is where the options want it. A wait that did not come to its end in
-// time answers too, so that its counts decide.
-func (s *Store) sendAndWait(ctx context.Context, key string, cmd command) error {
-	for range redirects {
-		node, err := s.nodeOf(ctx, key)
-		if err != nil {
-			return err
-		}
-		waited := command{goredis.NewCmd(ctx, s.wait.words()...)}
-		pipe := node.Pipeline()
-		_ = pipe.Process(ctx, cmd)
-		_ = pipe.Process(ctx, waited)
-		_, _ = pipe.Exec(ctx) // each has its own error
-		err = cmd.Err()
-		if hasWords(err, "MOVED") { // it did not run there
-			if err := s.lookAnew(ctx); err != nil {
-				return err
-			}
-			cmd.SetErr(nil)
-			continue
-		}
-		if err == nil {
-			err = s.wait.confirmed(waited)
-		}
-		return err
+// writing is the lane to a server for what is to run once.
+func (s *Store) writing(node goredis.UniversalClient) *lane {
+	return s.lanes.to(node, func(ctx context.Context, cmds []goredis.Cmder) { s.trip(ctx, node, cmds) })
+}
+
+// trip runs commands on a server and, on the same connection, waits until what they
+// wrote is where the options want it. A wait that did not come to its end in time
+// answers too, so that its counts decide.
+func (s *Store) trip(ctx context.Context, node goredis.UniversalClient, cmds []goredis.Cmder) {
+	if len(cmds) == 1 && !s.wait.asked() {
+		_ = s.once.Process(ctx, cmds[0]) // as it knows best where; the command has the error
+		return
 	}
-	return fmt.Errorf("the slot's node is not found in %d redirections", redirects)
+	pipe := node.Pipeline()
+	_ = pipe.BatchProcess(ctx, cmds...)
+	var waited command
+	if s.wait.asked() {
+		waited = command{goredis.NewCmd(ctx, s.wait.words()...)}
+		_ = pipe.Process(ctx, waited)
+	}
+	_, _ = pipe.Exec(ctx)
+	if !s.wait.asked() {
+		return
+	}
+	for _, cmd := range cmds {
+		if cmd.Err() == nil {
+			cmd.SetErr(s.wait.confirmed(waited))
+		}
+	}
 }
 
 // lookAnew has a Cluster's client look who is who, and gives it time to.

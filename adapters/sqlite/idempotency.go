@@ -24,6 +24,12 @@ func (c claim) same(other core.IdempotencyClaim) bool {
 
 func (c claim) released() bool { return len(c.process) == 0 }
 
+// leased reports whether a claim's lease still runs. One that runs longer than
+// another's would, and a minute, was taken before the clock was set back.
+func (c claim) leased(other core.IdempotencyClaim) bool {
+	return !other.Now.After(c.leaseUntil) && !c.leaseUntil.After(other.LeaseUntil.Add(time.Minute))
+}
+
 func claimFields(c *claim) []any {
 	return []any{&c.id, &c.fingerprint, &c.operation, &c.process, at{&c.leaseUntil}, at{&c.until}, &c.done, &c.response}
 }
@@ -47,7 +53,7 @@ func (s *Store) Begin(ctx context.Context, tenant core.TenantID, c core.Idempote
 			return core.IdempotencyState{Outcome: core.IdempotencyMismatch, OpID: there.operation}, nil
 		case there.done:
 			return core.IdempotencyState{Outcome: core.IdempotencyDone, OpID: there.operation, Response: there.response}, nil
-		case bytes.Equal(there.process, s.process) && !c.Now.After(there.leaseUntil):
+		case bytes.Equal(there.process, s.process) && there.leased(c):
 			return core.IdempotencyState{Outcome: core.IdempotencyRunning, OpID: there.operation}, nil
 		}
 		return claimed(there.operation), t.exec(`UPDATE idempotency SET process = ?, lease_until = ?, until = ? WHERE id = ?`,

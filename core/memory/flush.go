@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -13,27 +14,25 @@ const maxFlush = 2 * core.MaxBatchSize
 // Flush seals all that is buffered of a conversation: full batches, then what
 // is left. Nothing buffered is no error.
 func (s *Service) Flush(ctx context.Context, caller core.Caller, _ core.Op, user core.UserID, conversation core.ConversationID) ([]core.BlobID, error) {
-	flushed, _, err := s.flush(ctx, caller, user, conversation, true)
+	flushed, _, err := s.flush(ctx, caller, user, conversation, nil, true)
 	return flushed, err
 }
 
 // flush seals full batches, and the rest too when all is set, in steps that
 // each change nothing unless the buffer's head is still what was read: another
-// node may be doing the same.
-func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, all bool) (flushed []core.BlobID, left int64, err error) {
+// node may be doing the same. held is what the buffer held a moment ago, nil where
+// nobody knows.
+func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, all bool) (flushed []core.BlobID, left int64, err error) {
 	for range maxTries {
-		entries, err := s.Store.Buffered(ctx, caller.Tenant, user, conversation, maxFlush)
+		list, read, err := s.head(ctx, caller, user, conversation, held, all)
 		if err != nil {
 			return flushed, 0, err
 		}
-		read := len(entries)
-		if !all || read == maxFlush {
-			entries = entries[:read-read%int(caller.Settings.BatchSize)]
-		}
-		if len(entries) == 0 {
+		if len(list) == 0 {
 			return flushed, int64(read), nil
 		}
-		blobs, rest, err := s.commit(ctx, caller, user, conversation, entries)
+		held = nil
+		blobs, rest, err := s.commit(ctx, caller, user, conversation, list)
 		switch {
 		case core.Is(err, core.CodeVersionConflict):
 			continue
@@ -48,13 +47,39 @@ func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserI
 	return flushed, left, conflict()
 }
 
-// commit seals the entries into blobs of the batch size and puts those in the
-// entries' place; left is what the buffer holds after.
-func (s *Service) commit(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, entries []core.BufferEntry) (ids []core.BlobID, left int64, err error) {
+// head gives what one step is to seal, and of how many entries.
+func (s *Service) head(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, all bool) (list []core.Interaction, read int, err error) {
+	whole := func(n int) int {
+		if all && n < maxFlush {
+			return n
+		}
+		return n - n%int(caller.Settings.BatchSize)
+	}
+	if held != nil {
+		return held[:whole(len(held))], len(held), nil
+	}
+	entries, err := s.Store.Buffered(ctx, caller.Tenant, user, conversation, maxFlush)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range entries[:whole(len(entries))] {
+		in, err := s.openEntry(ctx, caller.Tenant, user, e)
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, in)
+	}
+	return list, len(entries), nil
+}
+
+// commit seals interactions into blobs of the batch size and puts those in their
+// place in the buffer; left is what that holds after.
+func (s *Service) commit(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, list []core.Interaction) (ids []core.BlobID, left int64, err error) {
 	f := core.Flush{User: user, Conversation: conversation, At: s.Clock.Now()}
-	size := int(caller.Settings.BatchSize)
-	for start := 0; start < len(entries); start += size {
-		blob, err := s.sealBlob(ctx, caller.Tenant, user, conversation, entries[start:min(start+size, len(entries))])
+	for part := range slices.Chunk(list, int(caller.Settings.BatchSize)) {
+		blob, err := s.seal(ctx, caller.Tenant, core.BlobRecord{
+			ID: s.IDs.Blob(), User: user, Kind: core.BlobEpisodic, Conversation: conversation, Version: 1,
+		}, part)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -68,20 +93,6 @@ func (s *Service) commit(ctx context.Context, caller core.Caller, user core.User
 	})
 	left, err = s.Store.CommitFlush(ctx, caller.Tenant, core.Op{}, f)
 	return ids, left, err
-}
-
-func (s *Service) sealBlob(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, entries []core.BufferEntry) (core.BlobRecord, error) {
-	list := make([]core.Interaction, 0, len(entries))
-	for _, e := range entries {
-		in, err := s.openEntry(ctx, tenant, user, e)
-		if err != nil {
-			return core.BlobRecord{}, err
-		}
-		list = append(list, in)
-	}
-	return s.seal(ctx, tenant, core.BlobRecord{
-		ID: s.IDs.Blob(), User: user, Kind: core.BlobEpisodic, Conversation: conversation, Version: 1,
-	}, list)
 }
 
 // seal fills in what a blob's header says of its interactions, and seals them.

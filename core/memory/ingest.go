@@ -54,32 +54,28 @@ func (s *Service) ingest(ctx context.Context, caller core.Caller, op core.Op, us
 	if err != nil {
 		return Ingested{}, err
 	}
-	if tell {
-		s.tell(caller, user, conversation, interactions, appended)
+	ours := len(appended.IDs) == len(interactions) && appended.IDs[0] == interactions[0].ID
+	for i := range interactions {
+		interactions[i].Conversation, interactions[i].Number = conversation, appended.First+int64(i)
+	}
+	if tell && ours && s.Heard != nil { // what an earlier run of the operation took in was handed on by that
+		s.Heard(caller, user, interactions)
 	}
 	done := Ingested{IDs: appended.IDs, Buffered: appended.Buffered}
 	if appended.Buffered >= caller.Settings.BatchSize {
-		s.flushFull(ctx, caller, user, conversation, &done)
+		if !ours || appended.Buffered != int64(len(interactions)) {
+			interactions = nil // they are not all that the buffer holds
+		}
+		s.flushFull(ctx, caller, user, conversation, interactions, &done)
 	}
 	return done, nil
 }
 
-// tell hands on what was taken in, as it is stored. What an earlier run of the
-// same operation took in was handed on by that.
-func (s *Service) tell(caller core.Caller, user core.UserID, conversation core.ConversationID, list []core.Interaction, a core.Appended) {
-	if s.Heard == nil || len(a.IDs) != len(list) || a.IDs[0] != list[0].ID {
-		return
-	}
-	for i := range list {
-		list[i].Conversation, list[i].Number = conversation, a.First+int64(i)
-	}
-	s.Heard(caller, user, list)
-}
-
-// flushFull seals full batches. What was appended stays acknowledged when that
-// fails: the next ingest or the idle flush tries again.
-func (s *Service) flushFull(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, done *Ingested) {
-	flushed, left, err := s.flush(ctx, caller, user, conversation, false)
+// flushFull seals full batches; held is what the buffer holds, nil where that is to
+// be read. What was appended stays acknowledged when it fails: the next ingest or
+// the idle flush tries again.
+func (s *Service) flushFull(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, done *Ingested) {
+	flushed, left, err := s.flush(ctx, caller, user, conversation, held, false)
 	done.Flushed = flushed
 	if err != nil {
 		s.Report(ctx, "sealing a full buffer", err)

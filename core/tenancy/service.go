@@ -88,7 +88,8 @@ type Deps struct {
 // Service is safe for concurrent use.
 type Service struct {
 	Deps
-	opt Options
+	opt   Options
+	names names
 }
 
 // New makes the service.

@@ -16,6 +16,7 @@ func Idempotency(t *testing.T, b Backend) {
 		{"AnotherBodyIsAMismatch", anotherBodyIsAMismatch},
 		{"ResponseIsKeptWhole", responseIsKeptWhole},
 		{"ExpiredLeaseIsTakenOver", expiredLeaseIsTakenOver},
+		{"LeaseFromTheFutureIsTakenOver", leaseFromTheFutureIsTakenOver},
 		{"OneOfManyTakesOver", oneOfManyTakesOver},
 		{"OnlyTheHolderCompletes", onlyTheHolderCompletes},
 		{"ReleasedClaimIsTakenOver", releasedClaimIsTakenOver},
@@ -157,6 +158,24 @@ func responseIsKeptWhole(w *World) {
 			clear(got.Response)
 		}
 	}
+}
+
+func leaseFromTheFutureIsTakenOver(w *World) {
+	t := w.MustCreateTenant()
+	c := w.makeClaim()
+	w.meets(t.ID, w.again(c, 5*time.Hour), claimed)
+	w.meets(t.ID, w.again(c, 5*time.Hour), running)
+	ahead := w.makeClaim()
+	w.meets(t.ID, w.again(ahead, time.Minute), claimed)
+	w.meets(t.ID, ahead, running) // by a node whose clock is behind
+	taken := w.again(c, 0)
+	first := w.meets(t.ID, taken, claimed)
+	if first.OpID == taken.OpID {
+		w.T.Fatalf("it is taken over under another id than it had")
+	}
+	w.meets(t.ID, w.again(c, 0), running)
+	w.ok(w.Complete(w.Ctx, t.ID, c.Key, first.OpID, w.Bytes(20)))
+	w.meets(t.ID, w.again(c, 0), replay)
 }
 
 func expiredLeaseIsTakenOver(w *World) {

@@ -8,20 +8,23 @@ local CONVERSATION_ID = ARGV[4]
 -- Where the fields of a buffer's entry stand.
 local ID, ACCEPTED = 2, 6
 
--- open reads the conversation; nil when it is not there. What it held before
--- the user's memory was cleared is of an older epoch, and goes.
+-- open reads the conversation and its user; nil when either is not there. What
+-- the conversation held before the user's memory was cleared is of an older epoch,
+-- and goes.
 local function open()
-  local epoch = redis.call('HGET', USER, 'epoch')
-  local c = redis.call('HMGET', CONVERSATION, 'epoch', 'next_number', 'buffered', 'closed_at')
-  if not epoch or not c[1] then return nil end
-  if c[1] ~= epoch then
+  local u = redis.call('HMGET', USER, 'epoch', 'last_position', 'interactions', 'buffered', 'memory_version')
+  local c = redis.call('HMGET', CONVERSATION, 'epoch', 'next_number', 'buffered', 'closed_at', 'interactions')
+  if not u[1] or not c[1] then return nil end
+  if c[1] ~= u[1] then
     redis.call('UNLINK', BUFFER, SEALED)
     redis.call('ZREM', IDLE, PLACE)
     redis.call('ZREM', OLDEST, PLACE)
-    redis.call('HSET', CONVERSATION, 'epoch', epoch, 'interactions', 0, 'buffered', 0, 'blobs', 0, 'blob_bytes', 0)
-    c[3] = 0
+    redis.call('HSET', CONVERSATION, 'epoch', u[1], 'interactions', 0, 'buffered', 0, 'blobs', 0, 'blob_bytes', 0)
+    c[3], c[5] = 0, 0
   end
-  return {epoch = epoch, next = tonumber(c[2]), buffered = tonumber(c[3] or 0), closed = c[4] and true}
+  return {epoch = u[1], next = tonumber(c[2]), buffered = tonumber(c[3] or 0), closed = c[4] and true,
+    interactions = tonumber(c[5] or 0), user = {position = tonumber(u[2] or 0), interactions = tonumber(u[3] or 0),
+    buffered = tonumber(u[4] or 0), version = tonumber(u[5] or 0)}}
 end
 
 -- count adds to the counters of conversation, user and tenant.

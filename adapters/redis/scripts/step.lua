@@ -9,7 +9,7 @@ local MAX_OUTBOX = tonumber(table.remove(ARGV)) -- events that an outbox may hol
 local recorded = false -- whether the step recorded an event, see load in script.go
 
 -- int writes a number out; Lua's own way loses digits after the fourteenth.
-local function int(n) return string.format('%.0f', n) end
+local function int(n) return string.format('%d', n) end
 
 -- replay is the outcome of an earlier run of the same operation, or nil.
 local function replay()
@@ -63,15 +63,19 @@ local function numbers(key, ...)
   return unpack(values)
 end
 
--- change numbers a change of a user's memory and keeps it. Old ones go when
--- twice as many are there as must be kept.
-local function change(user, changes, kind, conversation, blob, first, last, interactions)
-  local version = redis.call('HINCRBY', user, 'memory_version', 1)
+-- keep_change keeps the change of a user's memory that has this number. Old ones
+-- go when twice as many are there as must be kept.
+local function keep_change(changes, version, kind, conversation, blob, first, last, interactions)
   redis.call('XADD', changes, int(version) .. '-0', 'kind', kind, 'conversation', conversation,
     'blob', blob, 'first', first, 'last', last, 'interactions', interactions)
   if version % CHANGES_KEPT == 0 then
     redis.call('XTRIM', changes, 'MINID', int(version - CHANGES_KEPT + 1))
   end
+end
+
+-- change numbers a change and keeps it.
+local function change(user, changes, ...)
+  keep_change(changes, redis.call('HINCRBY', user, 'memory_version', 1), ...)
 end
 
 -- administers tells whether an API key counts as one with which the tenant can

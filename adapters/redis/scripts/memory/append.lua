@@ -9,27 +9,27 @@ if not c then return {'not_found'} end
 if c.closed then return {'closed'} end
 
 local n = tonumber(ARGV[6])
-local outcome = {int(c.next), int(c.buffered + n)}
+local first, last, u = int(c.next), int(c.next + n - 1), c.user
+local outcome = {first, int(c.buffered + n)}
 if n == 0 then return done(outcome) end
-local interactions = numbers(CONVERSATION, 'interactions')
-local position, of_user, user_buffered = numbers(USER, 'last_position', 'interactions', 'buffered')
 local of_tenant, tenant_buffered = numbers(USAGE, 'interactions', 'buffered')
-local oldest
+local oldest = math.huge
+local buffered = {}
 for i = 1, n do
-  local id, accepted, sealed = ARGV[4 + 3 * i], ARGV[5 + 3 * i], ARGV[6 + 3 * i]
-  local number = int(c.next + i - 1)
-  redis.call('XADD', BUFFER, number .. '-0', 'id', id, 'position', int(position + i),
-    'accepted_at', accepted, 'sealed', sealed)
-  redis.call('ZADD', BUFFERED, int(position + i), CONVERSATION_ID .. '/' .. number)
-  if not oldest or tonumber(accepted) < oldest then oldest = tonumber(accepted) end
-  outcome[#outcome + 1] = id
+  local id, accepted = ARGV[4 + 3 * i], ARGV[5 + 3 * i]
+  local number, position = int(c.next + i - 1), int(u.position + i)
+  redis.call('XADD', BUFFER, number .. '-0', 'id', id, 'position', position, 'accepted_at', accepted, 'sealed', ARGV[6 + 3 * i])
+  buffered[2 * i - 1], buffered[2 * i] = position, CONVERSATION_ID .. '/' .. number
+  oldest = math.min(oldest, tonumber(accepted))
+  outcome[i + 2] = id
 end
+redis.call('ZADD', BUFFERED, unpack(buffered))
 redis.call('ZADD', IDLE, ARGV[5], PLACE)
 redis.call('ZADD', OLDEST, 'LT', int(oldest), PLACE)
-redis.call('HSET', CONVERSATION, 'next_number', int(c.next + n), 'interactions', int(interactions + n),
+redis.call('HSET', CONVERSATION, 'next_number', int(c.next + n), 'interactions', int(c.interactions + n),
   'buffered', int(c.buffered + n))
-redis.call('HSET', USER, 'last_position', int(position + n), 'interactions', int(of_user + n),
-  'buffered', int(user_buffered + n))
+redis.call('HSET', USER, 'last_position', int(u.position + n), 'interactions', int(u.interactions + n),
+  'buffered', int(u.buffered + n), 'memory_version', int(u.version + 1))
 redis.call('HSET', USAGE, 'interactions', int(of_tenant + n), 'buffered', int(tenant_buffered + n))
-tell('appended', '', int(c.next), int(c.next + n - 1), '')
+keep_change(CHANGES, u.version + 1, 'appended', CONVERSATION_ID, '', first, last, '')
 return done(outcome)

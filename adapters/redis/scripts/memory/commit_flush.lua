@@ -19,10 +19,14 @@ for j = 1, blobs do
 end
 if full(1) then return {'full'} end
 
+local places, number = {}, nil
 for i, entry in ipairs(head) do
-  local number = string.match(entry[1], '^%d+')
-  redis.call('ZREM', BUFFERED, CONVERSATION_ID .. '/' .. number)
-  if i == n then redis.call('XTRIM', BUFFER, 'MINID', int(tonumber(number) + 1)) end
+  number = string.match(entry[1], '^%d+')
+  places[i] = CONVERSATION_ID .. '/' .. number
+end
+if n > 0 then
+  redis.call('ZREM', BUFFERED, unpack(places))
+  if n < c.buffered then redis.call('XTRIM', BUFFER, 'MINID', int(tonumber(number) + 1)) end
 end
 shrink(c, n)
 local bytes = 0

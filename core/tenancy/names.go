@@ -1,0 +1,139 @@
+package tenancy
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// namesKept is how many references are remembered at most.
+const namesKept = 100_000
+
+// name is a reference as the store finds it, of a user or, in one, of a conversation.
+type name struct {
+	tenant core.TenantID
+	user   core.UserID // "" for a user's own
+	key    string
+}
+
+// names remembers the ids that references stand for. An id is never used again and
+// its reference never changes, so that what is remembered is right for as long as
+// the thing is there. Once it is gone, on whichever node, whatever is asked of it
+// fails with CodeNotFound; then the reference is looked up anew. So there is nothing
+// to invalidate. What was not used for long goes first, in two generations.
+type names struct {
+	mu         sync.Mutex
+	young, old map[name]string
+}
+
+func (n *names) get(of name) (id string, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if id, ok = n.young[of]; ok {
+		return id, true
+	}
+	if id, ok = n.old[of]; ok {
+		n.keep(of, id)
+	}
+	return id, ok
+}
+
+func (n *names) put(of name, id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.keep(of, id)
+}
+
+func (n *names) keep(of name, id string) {
+	if n.young == nil || len(n.young) >= namesKept/2 {
+		n.young, n.old = map[name]string{}, n.young
+	}
+	n.young[of] = id
+}
+
+// ForUser calls do with the user that a caller's way of naming one stands for: an
+// id, or "ext:" and an external reference. Neither is looked up where the id is
+// known. So do must fail with CodeNotFound, and have done nothing, where there is
+// no such user; it is called once more if the reference has come to stand for
+// another one.
+func (s *Service) ForUser(ctx context.Context, caller core.Caller, user string, do func(core.UserID) error) error {
+	return s.named(func(known bool) (remembered bool, err error) {
+		id, remembered, err := s.findUser(ctx, caller, user, known)
+		if err == nil {
+			err = do(id)
+		}
+		return remembered, err
+	})
+}
+
+// ForConversation is ForUser for a conversation of a user's.
+func (s *Service) ForConversation(ctx context.Context, caller core.Caller, user, conversation string, do func(core.UserID, core.ConversationID) error) error {
+	return s.named(func(known bool) (remembered bool, err error) {
+		of, remembered, err := s.findUser(ctx, caller, user, known)
+		if err != nil {
+			return remembered, err
+		}
+		id, also, err := s.findConversation(ctx, caller, of, conversation, known)
+		if err == nil {
+			err = do(of, id)
+		}
+		return remembered || also, err
+	})
+}
+
+// named runs what works on names, from what is known of them, and once more
+// without that where it may be out of date.
+func (s *Service) named(run func(known bool) (remembered bool, err error)) error {
+	remembered, err := run(true)
+	if remembered && core.Is(err, core.CodeNotFound) {
+		_, err = run(false)
+	}
+	return err
+}
+
+// findUser is ResolveUser from what is known, if that may be used; remembered says
+// whether it was.
+func (s *Service) findUser(ctx context.Context, caller core.Caller, text string, known bool) (id core.UserID, remembered bool, err error) {
+	ref, external := strings.CutPrefix(text, refPrefix)
+	if !external || core.CheckExternalRef(ref) != "" {
+		id, err = s.ResolveUser(ctx, caller, text)
+		return id, false, err
+	}
+	key, err := s.userRef(ctx, caller.Tenant, &ref)
+	if err != nil {
+		return "", false, err
+	}
+	of := name{tenant: caller.Tenant, key: key}
+	if id, ok := s.names.get(of); ok && known {
+		return core.UserID(id), true, nil
+	}
+	record, err := s.Store.UserByRef(ctx, caller.Tenant, key)
+	if err == nil {
+		s.names.put(of, string(record.ID))
+	}
+	return record.ID, false, err
+}
+
+// findConversation is findUser for a conversation.
+func (s *Service) findConversation(ctx context.Context, caller core.Caller, user core.UserID, text string, known bool) (id core.ConversationID, remembered bool, err error) {
+	ref, external := strings.CutPrefix(text, refPrefix)
+	if !external || core.CheckExternalRef(ref) != "" {
+		id, err = s.ResolveConversation(ctx, caller, user, text)
+		return id, false, err
+	}
+	key, err := s.conversationRef(ctx, caller.Tenant, user, &ref)
+	if err != nil {
+		return "", false, err
+	}
+	of := name{tenant: caller.Tenant, user: user, key: key}
+	if id, ok := s.names.get(of); ok && known {
+		return core.ConversationID(id), true, nil
+	}
+	record, err := s.Store.ConversationByRef(ctx, caller.Tenant, user, key)
+	if err == nil {
+		s.names.put(of, string(record.ID))
+	}
+	return record.ID, false, err
+}
