@@ -51,7 +51,7 @@ func (s *Store) FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyReco
 		tenant core.TenantRecord
 	}
 	both := func(f *found) []any { return append(keyFields(&f.key), tenantFields(&f.tenant)...) }
-	f, err := look(ctx, s, func(q session) (found, error) { return one(q, both, selectKeyByHash, hash[:]) })
+	f, err := seek(ctx, s, func(q session) (found, error) { return one(q, both, selectKeyByHash, hash[:]) })
 	f.key.Tenant = f.tenant.ID
 	return f.key, f.tenant, err
 }

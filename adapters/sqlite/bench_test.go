@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,29 +15,32 @@ import (
 	"github.com/raven-memory/raven/test/contract"
 )
 
-// BenchmarkAppend appends one interaction a step, from so many callers at once,
-// each with a conversation of its own. Beside it, the floor: one insert of the
-// same bytes under the same pragmas and the same group commit.
+// BenchmarkAppend appends one or 20 interactions a step, from so many callers at
+// once, each with a conversation of its own. Beside it, the floor: one insert of
+// the same bytes under the same pragmas and the same group commit.
 func BenchmarkAppend(b *testing.B) {
 	const size = 400
-	for _, callers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+	for _, c := range []struct{ callers, entries int }{{1, 1}, {32, 1}, {32, 20}} {
+		callers := c.callers
+		b.Run(fmt.Sprintf("callers=%d/entries=%d", callers, c.entries), func(b *testing.B) {
 			w := newWorld(b)
 			appends := make([]core.Append, callers)
 			for i := range appends {
-				appends[i] = w.entries(w.createConversation(w.user), 1, size)
+				appends[i] = w.entries(w.createConversation(w.user), c.entries, size)
 			}
 			b.ResetTimer()
 			took := inParallel(b.N, callers, func(caller int) error {
 				a := appends[caller]
-				a.Entries = []core.BufferEntry{a.Entries[0]}
-				a.Entries[0].ID = w.ids.Interaction()
+				a.Entries = slices.Clone(a.Entries)
+				for i := range a.Entries {
+					a.Entries[i].ID = w.ids.Interaction()
+				}
 				_, err := w.Append(w.ctx, w.id, core.Op{}, a)
 				return err
 			}, b)
 			b.StopTimer()
 			floor := newFloor(b)
-			sealed := random(size)
+			sealed := random(size * c.entries)
 			least := inParallel(b.N, callers, func(int) error { return floor.insert(sealed) }, b)
 			b.ReportMetric(float64(took)/float64(least), "×floor")
 			b.ReportMetric(float64(least.Nanoseconds())/float64(b.N), "floor-ns/op")

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"time"
 
@@ -12,8 +13,14 @@ const (
 	entryColumns   = `b.interaction, b.number, b.id, b.sealed, b.accepted_at`
 	selectBuffered = `SELECT ` + entryColumns + ` FROM buffer b WHERE b.conversation = ? AND b.number > ? ORDER BY b.number LIMIT ?`
 
-	selectPlace = `SELECT c.id, u.id, c.closed_at IS NOT NULL, c.next_number, c.buffered,
-		c.oldest_at, c.buffer_since` + ofUser + ` AND c.conversation = ?`
+	selectPlace = `SELECT t.id, c.id, u.id, c.closed_at IS NOT NULL, c.next_number, c.buffered,
+		c.oldest_at, c.buffer_since, ` + memoryVersion + ofUser + ` AND c.conversation = ?`
+
+	// selectHead has one row without an entry for a conversation that has none.
+	selectHead = `SELECT coalesce(b.interaction, ''), coalesce(b.number, 0), coalesce(b.id, 0), coalesce(b.sealed, x''),
+		coalesce(b.accepted_at, 0) FROM tenants t JOIN users u ON u.tenant = t.id JOIN conversations c ON c.user = u.id
+		LEFT JOIN buffer b ON b.conversation = c.id
+		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND c.conversation = ? ORDER BY b.number LIMIT ?`
 )
 
 // entryFields are the places of entryColumns.
@@ -30,112 +37,55 @@ func entryOf(conversation core.ConversationID) fields[core.BufferEntry] {
 
 // place is a conversation as the steps on its memory need it.
 type place struct {
-	conversation, user int64
-	closed             bool
-	next, buffered     int64
-	oldest, since      *time.Time // nil while nothing is buffered
+	tenant, conversation, user int64
+	closed                     bool
+	next, buffered             int64
+	oldest, since              *time.Time // nil while nothing is buffered
+	version                    int64      // of the user's memory
 }
 
 func placeFields(p *place) []any {
-	return []any{&p.conversation, &p.user, &p.closed, &p.next, &p.buffered, maybeAt{&p.oldest}, maybeAt{&p.since}}
+	return []any{
+		&p.tenant, &p.conversation, &p.user, &p.closed, &p.next, &p.buffered, maybeAt{&p.oldest}, maybeAt{&p.since}, &p.version,
+	}
 }
 
 func (t *txn) place(tenant core.TenantID, user core.UserID, conversation core.ConversationID) (place, error) {
 	return one(t.session, placeFields, selectPlace, tenant, user, conversation)
 }
 
-// Append adds interactions to a buffer.
-func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a core.Append) (core.Appended, error) {
-	return step(ctx, s, tenant, op, func(t *txn) (core.Appended, error) {
-		p, err := t.place(tenant, a.User, a.Conversation)
-		if err != nil {
-			return core.Appended{}, err
-		}
-		if p.closed {
-			return core.Appended{}, core.NewError(core.CodeConversationClosed, "The conversation is closed.")
-		}
-		n := int64(len(a.Entries))
-		out := core.Appended{IDs: idsOf(a.Entries), First: p.next, Buffered: p.buffered + n}
-		if n == 0 {
-			return out, nil
-		}
-		if err := t.append(p, a); err != nil {
-			return out, err
-		}
-		if err := t.count(core.Usage{Interactions: n, Buffered: n}); err != nil {
-			return out, err
-		}
-		return out, t.change(p.user, core.Change{
-			Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next + n - 1,
-		})
-	})
-}
-
-func idsOf(entries []core.BufferEntry) []core.InteractionID {
-	ids := make([]core.InteractionID, 0, len(entries))
-	for _, e := range entries {
-		ids = append(ids, e.ID)
-	}
-	return ids
-}
-
-func (t *txn) append(p place, a core.Append) error {
-	oldest := a.Entries[0].AcceptedAt
-	for i, e := range a.Entries {
-		if !e.ID.Valid() {
-			return core.NotFound()
-		}
-		err := t.exec(`INSERT INTO buffer (user, conversation, number, interaction, accepted_at, sealed) VALUES (?, ?, ?, ?, ?, ?)`,
-			p.user, p.conversation, p.next+int64(i), e.ID, ms(e.AcceptedAt), bytesOf(e.Sealed))
-		if err != nil {
-			return err
-		}
-		if e.AcceptedAt.Before(oldest) {
-			oldest = e.AcceptedAt
-		}
-	}
-	err := t.exec(`UPDATE conversations SET interactions = interactions + ?1, buffered = buffered + ?1,
-		next_number = next_number + ?1, appended_at = ?2 WHERE id = ?3`, len(a.Entries), ms(a.At), p.conversation)
-	if err != nil || p.since != nil && !oldest.Before(*p.oldest) && !a.At.Before(*p.since) {
-		return err
-	}
-	return t.exec(`UPDATE conversations SET oldest_at = min(coalesce(oldest_at, ?1), ?1),
-		buffer_since = min(coalesce(buffer_since, ?2), ?2) WHERE id = ?3`, ms(oldest), ms(a.At), p.conversation)
-}
-
 // Buffered returns the head of a buffer.
 func (s *Store) Buffered(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, limit int) ([]core.BufferEntry, error) {
-	return view(ctx, s, func(q session) ([]core.BufferEntry, error) {
-		id, err := one(q, itself[int64], selectConversationID, tenant, user, conversation)
-		if err != nil {
+	return seek(ctx, s, func(q session) ([]core.BufferEntry, error) {
+		head, err := list(q, entryOf(conversation), selectHead, tenant, user, conversation, max(limit, 1))
+		switch {
+		case err != nil:
 			return nil, err
+		case len(head) == 0:
+			return nil, sql.ErrNoRows
+		case head[0].ID == "" || limit < 1:
+			return nil, nil
 		}
-		return list(q, entryOf(conversation), selectBuffered, id, 0, max(limit, 0))
+		return head, nil
 	})
 }
 
 // CommitFlush puts blobs in the place of a buffer's head.
 func (s *Store) CommitFlush(ctx context.Context, tenant core.TenantID, op core.Op, f core.Flush) (left int64, err error) {
-	return step(ctx, s, tenant, op, func(t *txn) (int64, error) {
-		p, err := t.place(tenant, f.User, f.Conversation)
-		if err != nil {
-			return 0, err
-		}
+	return stepIn(ctx, s, tenant, op, f.User, f.Conversation, func(t *txn, p place) (int64, error) {
 		n := int64(len(f.Head))
 		if err := t.takeHead(p, f); err != nil {
 			return 0, err
 		}
 		use := core.Usage{Buffered: -n, Blobs: int64(len(f.Blobs))}
-		for _, b := range f.Blobs {
+		for i, b := range f.Blobs {
 			b.User, b.Conversation = f.User, f.Conversation
-			if err := t.addBlob(p, b); err != nil {
+			if err := t.addBlob(p, p.version+int64(i)+1, b); err != nil {
 				return 0, err
 			}
 			use.BlobBytes += int64(len(b.Sealed))
 		}
-		if err := t.count(use); err != nil {
-			return 0, err
-		}
+		t.countMemory(use)
 		return p.buffered - n, t.record(f.Event)
 	})
 }
@@ -177,7 +127,7 @@ func (t *txn) shrinkBuffer(conversation, removed, forgotten int64, now time.Time
 		removed, forgotten, ms(now), conversation)
 }
 
-func (t *txn) addBlob(p place, b core.BlobRecord) error {
+func (t *txn) addBlob(p place, version int64, b core.BlobRecord) error {
 	if !b.ID.Valid() {
 		return core.NotFound()
 	}
@@ -185,8 +135,8 @@ func (t *txn) addBlob(p place, b core.BlobRecord) error {
 		return err
 	}
 	first, last := reach(b)
-	return t.change(p.user, core.Change{
-		Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
+	return t.keepChange(p.user, core.Change{
+		Version: version, Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
 	})
 }
 

@@ -14,7 +14,7 @@ const memoryVersion = `coalesce((SELECT max(version) FROM changes WHERE user = u
 
 // MemoryVersion is the version of the user's last change.
 func (s *Store) MemoryVersion(ctx context.Context, tenant core.TenantID, user core.UserID) (int64, error) {
-	return look(ctx, s, func(q session) (int64, error) {
+	return seek(ctx, s, func(q session) (int64, error) {
 		return one(q, itself[int64], `SELECT `+memoryVersion+ofTenant+` AND u.user = ?`, tenant, user)
 	})
 }

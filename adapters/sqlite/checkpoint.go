@@ -60,6 +60,5 @@ func (w *writer) moveLog(mode string) (busy bool, frames int64, err error) {
 // setPatience is not a prepared statement: SQLite runs this pragma when it
 // compiles it.
 func (w *writer) setPatience(ms int) error {
-	_, err := w.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA busy_timeout = %d", ms))
-	return err
+	return w.conn.script(context.Background(), fmt.Sprintf("PRAGMA busy_timeout = %d", ms))
 }

@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -23,10 +23,9 @@ const (
 var useFdatasync = sync.OnceFunc(func() { driver.Fdatasync(true) }) //nolint:errcheck // see above
 
 // openWriter opens the one connection that writes.
-func (s *Store) openWriter(ctx context.Context, path string) (*conn, error) {
+func openWriter(ctx context.Context, path string) (*conn, error) {
 	useFdatasync()
-	db, err := open(path, url.Values{
-		"_txlock": {"immediate"},
+	c, err := open(ctx, path, url.Values{
 		"_pragma": {
 			"journal_mode(WAL)",
 			"synchronous(FULL)",
@@ -37,51 +36,42 @@ func (s *Store) openWriter(ctx context.Context, path string) (*conn, error) {
 			"journal_size_limit(" + strconv.Itoa(logLimitBytes) + ")",
 			"cache_size(-" + strconv.Itoa(writerCacheKiB) + ")",
 		},
-	}, 1)
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.pools = append(s.pools, db)
-	c, err := db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
-	}
 	var mode string
-	if err := c.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	if err := c.session(ctx).get("PRAGMA journal_mode", nil, &mode); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), c.close())
 	}
 	if mode != "wal" {
-		return nil, fmt.Errorf("sqlite: %s can't use a write-ahead log (journal mode %q); is its file system shared?", path, mode)
+		err := fmt.Errorf("sqlite: %s can't use a write-ahead log (journal mode %q); is its file system shared?", path, mode)
+		return nil, errors.Join(err, c.close())
 	}
-	return newConn(c), nil
+	return c, nil
 }
 
 // openReaders opens the connections that read.
 func (s *Store) openReaders(ctx context.Context, path string, n int) error {
-	db, err := open(path, url.Values{
-		"_query_only": {"1"},
-		"_pragma": {
-			"temp_store(MEMORY)",
-			"wal_autocheckpoint(0)",
-			"cache_size(-" + strconv.Itoa(readerCacheKiB) + ")",
-		},
-	}, n)
-	if err != nil {
-		return err
-	}
-	s.pools = append(s.pools, db)
 	s.readers = make(chan *conn, n)
 	for range n {
-		c, err := db.Conn(ctx)
+		c, err := open(ctx, path, url.Values{
+			"_query_only": {"1"},
+			"_pragma": {
+				"temp_store(MEMORY)",
+				"wal_autocheckpoint(0)",
+				"cache_size(-" + strconv.Itoa(readerCacheKiB) + ")",
+			},
+		})
 		if err != nil {
-			return fmt.Errorf("sqlite: open %s: %w", path, err)
+			return err
 		}
-		s.readers <- newConn(c)
+		s.readers <- c
 	}
 	return nil
 }
 
-func open(path string, query url.Values, connections int) (*sql.DB, error) {
+func open(ctx context.Context, path string, query url.Values) (*conn, error) {
 	query.Set("_busy_timeout", strconv.Itoa(busyTimeout))
 	query.Set("_dqs", "0")
 	query.Set("_defensive", "1")
@@ -90,8 +80,9 @@ func open(path string, query url.Values, connections int) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
+	c, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return newConn(c)
 }

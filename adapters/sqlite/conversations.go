@@ -77,14 +77,14 @@ func (t *txn) createConversation(c core.NewConversation) error {
 
 // Conversation returns one of the user's.
 func (s *Store) Conversation(ctx context.Context, tenant core.TenantID, user core.UserID, id core.ConversationID) (core.ConversationRecord, error) {
-	return look(ctx, s, func(q session) (core.ConversationRecord, error) {
+	return seek(ctx, s, func(q session) (core.ConversationRecord, error) {
 		return one(q, conversationOf(user), selectConversation, tenant, user, id)
 	})
 }
 
 // ConversationByRef returns the user's with that reference.
 func (s *Store) ConversationByRef(ctx context.Context, tenant core.TenantID, user core.UserID, refKey string) (core.ConversationRecord, error) {
-	return look(ctx, s, func(q session) (core.ConversationRecord, error) {
+	return seek(ctx, s, func(q session) (core.ConversationRecord, error) {
 		return one(q, conversationOf(user), selectConversationByRef, tenant, user, orNull(refKey))
 	})
 }

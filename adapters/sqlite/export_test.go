@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"maps"
 	"slices"
@@ -10,7 +11,14 @@ import (
 
 // Migrate is migrate on a database that is open.
 func Migrate(ctx context.Context, conn *sql.Conn, scripts []string) error {
-	return migrate(ctx, conn, scripts, "here")
+	return conn.Raw(func(raw any) error {
+		c, err := newConn(raw.(driver.Conn))
+		if err != nil {
+			return err
+		}
+		defer c.forget()
+		return migrate(ctx, c, scripts, "here")
+	})
 }
 
 // Migrations are migrations.
@@ -77,24 +85,12 @@ func (s *Store) Statements(ctx context.Context) (write, read []string) {
 func (s *Store) Explain(ctx context.Context, query string) (plan []string, err error) {
 	c := <-s.readers
 	defer func() { s.readers <- c }()
-	values := make([]any, 0, 20)
-	for range cap(values) {
-		values = append(values, nil)
-	}
-	rows, err := c.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, values...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			return nil, err
-		}
-		plan = append(plan, detail)
-	}
-	return plan, rows.Err()
+	var id, parent, unused int64
+	of := func(detail *string) []any { return []any{&id, &parent, &unused, detail} }
+	query = "EXPLAIN QUERY PLAN " + query
+	defer delete(c.statements, query) // it is not the store's
+	plan, err = list(c.session(ctx), of, query, make([]any, 200)...)
+	return plan, errors.Join(err, c.statements[query].Close())
 }
 
 // Queued is how many steps wait for the writer.
@@ -112,4 +108,11 @@ func (s *Store) WriterNumber(ctx context.Context, query string) (n int64) {
 // Text reads one text.
 func (s *Store) Text(ctx context.Context, query string) (string, error) {
 	return look(ctx, s, func(q session) (string, error) { return one(q, itself[string], query) })
+}
+
+// forget closes the statements and leaves the connection open.
+func (c *conn) forget() {
+	for _, stmt := range c.statements {
+		_ = stmt.Close()
+	}
 }

@@ -16,6 +16,7 @@ var scans = []string{
 	"SCAN json_each",  // the ids handed in
 	"SCAN e",          // at most limit rows
 	"SCAN CONSTANT ROW",
+	"VALUES CLAUSE", // the rows handed in
 }
 
 func TestStatementsUseIndexes(t *testing.T) {

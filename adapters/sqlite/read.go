@@ -12,13 +12,24 @@ func look[T any](ctx context.Context, s *Store, read func(session) (T, error)) (
 	return found, nil
 }
 
+// seek is look for what is found by its key, so briefly that it is not cut short
+// when ctx ends: to watch for that costs a goroutine a statement.
+func seek[T any](ctx context.Context, s *Store, read func(session) (T, error)) (T, error) {
+	found, err := borrow(ctx, s, func(c *conn) (T, error) { return read(c.session(context.WithoutCancel(ctx))) })
+	if err != nil {
+		var zero T
+		return zero, translate(ctx, err)
+	}
+	return found, nil
+}
+
 // view reads by several statements as of one moment.
 func view[T any](ctx context.Context, s *Store, read func(session) (T, error)) (T, error) {
 	return look(ctx, s, func(q session) (found T, err error) {
 		if s.pinned {
 			return read(q)
 		}
-		always := session{ctx: context.Background(), prepare: q.prepare}
+		always := q.lasting()
 		defer always.exec("ROLLBACK") //nolint:errcheck // it only read, if it began
 		if err := always.exec("BEGIN"); err != nil {
 			return found, err

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -32,9 +31,9 @@ func migrations() []string {
 
 // migrate brings the database to the schema that the scripts lead to, each
 // script in a transaction of its own. dir is for messages.
-func migrate(ctx context.Context, conn *sql.Conn, scripts []string, dir string) error {
+func migrate(ctx context.Context, conn *conn, scripts []string, dir string) error {
 	var version int
-	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := conn.session(ctx).get("PRAGMA user_version", nil, &version); err != nil {
 		return fmt.Errorf("sqlite: schema version of %s: %w", dir, err)
 	}
 	if version > len(scripts) {
@@ -49,15 +48,14 @@ func migrate(ctx context.Context, conn *sql.Conn, scripts []string, dir string) 
 	return nil
 }
 
-func runMigration(ctx context.Context, conn *sql.Conn, script string, version int) error {
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
+func runMigration(ctx context.Context, conn *conn, script string, version int) error {
+	if err := conn.script(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	for _, sql := range []string{script, fmt.Sprintf("PRAGMA user_version = %d", version)} {
-		if _, err := tx.ExecContext(ctx, sql); err != nil {
-			return errors.Join(err, tx.Rollback())
+	for _, part := range []string{script, fmt.Sprintf("PRAGMA user_version = %d", version), "COMMIT"} {
+		if err := conn.script(ctx, part); err != nil {
+			return errors.Join(err, conn.script(context.WithoutCancel(ctx), "ROLLBACK"))
 		}
 	}
-	return tx.Commit()
+	return nil
 }

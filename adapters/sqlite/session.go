@@ -3,9 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"database/sql/driver"
 	"errors"
-	"fmt"
+	"io"
 	"time"
 )
 
@@ -13,9 +13,12 @@ import (
 // transaction, or one by one on the read pool. Its errors are the driver's;
 // they are translated where the session ends.
 type session struct {
-	ctx     context.Context //nolint:containedctx // a session is one call's, and ends with it
-	prepare func(query string) (*sql.Stmt, error)
+	ctx  context.Context //nolint:containedctx // a session is one call's, and ends with it
+	conn *conn
 }
+
+// lasting is a session without an end.
+func (q session) lasting() session { return q.conn.session(context.Background()) }
 
 // args are the values of a query's parameters.
 type args []any
@@ -44,21 +47,61 @@ func (q session) insert(query string, values ...any) (int64, error) {
 	return result.LastInsertId()
 }
 
-func (q session) run(query string, values []any) (sql.Result, error) {
-	stmt, err := q.prepare(query)
+func (q session) run(query string, values []any) (driver.Result, error) {
+	stmt, bound, err := q.ready(query, values)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(q.ctx, values...)
+	return stmt.ExecContext(q.ctx, bound)
+}
+
+func (q session) ready(query string, values []any) (stmt statement, bound []driver.NamedValue, err error) {
+	if stmt, err = q.conn.prepare(query); err == nil {
+		bound, err = q.conn.bind(values)
+	}
+	return stmt, bound, err
 }
 
 // get reads one row; absent(err) when there is none.
 func (q session) get(query string, values args, dest ...any) error {
-	stmt, err := q.prepare(query)
+	found := false
+	err := q.rows(query, values, func(row []driver.Value) (more bool, err error) {
+		found = true
+		return false, scan(row, dest)
+	})
+	if err == nil && !found {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// rows calls use for every row until it tells that no more are wanted.
+func (q session) rows(query string, values []any, use func([]driver.Value) (more bool, err error)) (err error) {
+	stmt, bound, err := q.ready(query, values)
 	if err != nil {
 		return err
 	}
-	return stmt.QueryRowContext(q.ctx, values...).Scan(dest...)
+	rows, err := stmt.QueryContext(q.ctx, bound)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, len(rows.Columns()))
+	for more := true; more; {
+		if err := q.ctx.Err(); err != nil {
+			return err
+		}
+		switch err := rows.Next(row); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if more, err = use(row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fields gives the places of a row's columns in v, where it is scanned to.
@@ -75,26 +118,14 @@ func one[T any](q session, of fields[T], query string, values ...any) (T, error)
 }
 
 // each calls use for every row until it returns false.
-func each[T any](q session, of fields[T], use func(T) bool, query string, values ...any) (err error) {
-	stmt, err := q.prepare(query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(q.ctx, values...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+func each[T any](q session, of fields[T], use func(T) bool, query string, values ...any) error {
+	return q.rows(query, values, func(row []driver.Value) (more bool, err error) {
 		var item T
-		if err := rows.Scan(of(&item)...); err != nil {
-			return err
+		if err := scan(row, of(&item)); err != nil {
+			return false, err
 		}
-		if !use(item) {
-			return nil
-		}
-	}
-	return rows.Err()
+		return use(item), nil
+	})
 }
 
 // list reads all rows; nil for none.
@@ -140,45 +171,4 @@ func bytesOf(b []byte) []byte {
 		return []byte{}
 	}
 	return b
-}
-
-// at scans a time.
-type at struct{ t *time.Time }
-
-// Scan implements sql.Scanner.
-func (a at) Scan(value any) error {
-	v, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("sqlite: a %T where a time should be", value)
-	}
-	*a.t = time.UnixMilli(v).UTC()
-	return nil
-}
-
-// maybeAt scans a time that may be NULL.
-type maybeAt struct{ t **time.Time }
-
-// Scan implements sql.Scanner.
-func (a maybeAt) Scan(value any) error {
-	if value == nil {
-		*a.t = nil
-		return nil
-	}
-	var t time.Time
-	*a.t = &t
-	return at{&t}.Scan(value)
-}
-
-// inJSON scans and stores a value as JSON; NULL is its zero value.
-type inJSON struct{ v any }
-
-// Scan implements sql.Scanner.
-func (j inJSON) Scan(value any) error {
-	switch value := value.(type) {
-	case nil:
-		return nil
-	case string:
-		return json.Unmarshal([]byte(value), j.v)
-	}
-	return fmt.Errorf("sqlite: a %T where JSON should be", value)
 }

@@ -23,7 +23,7 @@ func OpenSnapshot(ctx context.Context, dir string) (*Store, error) {
 // pin begins the transaction that every reader is in from then on.
 func (s *Store) pin(ctx context.Context) error {
 	_, err := look(ctx, s, func(q session) (int64, error) {
-		if err := (session{ctx: context.Background(), prepare: q.prepare}).exec("BEGIN"); err != nil {
+		if err := q.lasting().exec("BEGIN"); err != nil {
 			return 0, err
 		}
 		return one(q, itself[int64], `SELECT count(*) FROM deployment`) // a transaction begins with its first read

@@ -15,6 +15,7 @@ type txn struct {
 	store    *Store
 	tenant   int64         // 0 for the deployment
 	recorded core.TenantID // whose events the step recorded, "" for none
+	grown    core.Usage    // of what countMemory was told
 }
 
 // none is the outcome of a step that has none.
@@ -45,6 +46,9 @@ func ownStep[T any](ctx context.Context, s *Store, op core.Op, run func(*txn) (T
 		t := &txn{session: q, store: s}
 		outcome, err = once(t, op, run)
 		recorded = t.recorded
+		if err == nil && t.grown != (core.Usage{}) {
+			s.writer.grow(t.tenant, t.grown)
+		}
 		return err
 	})
 	if err != nil {
@@ -138,6 +142,15 @@ func withCounts(e core.Event, counts core.EventData) core.Event {
 	return e
 }
 
+// countMemory is count for what no step reads: the writer counts it once a
+// transaction. The step must succeed, and hold no users and no conversations.
+func (t *txn) countMemory(d core.Usage) {
+	t.grown.Interactions += d.Interactions
+	t.grown.Buffered += d.Buffered
+	t.grown.Blobs += d.Blobs
+	t.grown.BlobBytes += d.BlobBytes
+}
+
 // count adds to what the tenant uses; what went is negative.
 func (t *txn) count(d core.Usage) error {
 	return t.exec(`UPDATE tenants SET users = users + ?, conversations = conversations + ?,
@@ -146,9 +159,18 @@ func (t *txn) count(d core.Usage) error {
 		d.Users, d.Conversations, d.Interactions, d.Buffered, d.Blobs, d.BlobBytes, t.tenant)
 }
 
-// change numbers a change of the user's memory and keeps it. Old ones go when
-// twice as many are there as must be kept.
+// change numbers a change of the user's memory and keeps it.
 func (t *txn) change(user int64, c core.Change) error {
+	err := t.get(`SELECT coalesce(max(version), 0) + 1 FROM changes WHERE user = ?`, args{user}, &c.Version)
+	if err != nil {
+		return err
+	}
+	return t.keepChange(user, c)
+}
+
+// keepChange keeps a change that has its number. Old ones go when twice as many
+// are there as must be kept.
+func (t *txn) keepChange(user int64, c core.Change) error {
 	var interactions any
 	if len(c.Interactions) > 0 {
 		list, err := json.Marshal(c.Interactions)
@@ -157,15 +179,13 @@ func (t *txn) change(user int64, c core.Change) error {
 		}
 		interactions = string(list)
 	}
-	var version int64
-	err := t.get(`INSERT INTO changes (user, version, kind, conversation, blob, first, last, interactions)
-		VALUES (?1, (SELECT coalesce(max(version), 0) + 1 FROM changes WHERE user = ?1), ?2, ?3, ?4, ?5, ?6, ?7)
-		RETURNING version`,
-		args{user, c.Kind, c.Conversation, c.Blob, c.First, c.Last, interactions}, &version)
-	if err != nil || version%core.MinChangesKept != 0 {
+	err := t.exec(`INSERT INTO changes (user, version, kind, conversation, blob, first, last, interactions)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		user, c.Version, string(c.Kind), string(c.Conversation), string(c.Blob), c.First, c.Last, interactions)
+	if err != nil || c.Version%core.MinChangesKept != 0 {
 		return err
 	}
-	return t.exec(`DELETE FROM changes WHERE user = ? AND version <= ?`, user, version-core.MinChangesKept)
+	return t.exec(`DELETE FROM changes WHERE user = ? AND version <= ?`, user, c.Version-core.MinChangesKept)
 }
 
 func versionConflict() error {

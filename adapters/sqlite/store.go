@@ -10,12 +10,10 @@ package sqlite
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/raven-memory/raven/core"
@@ -67,7 +65,6 @@ func (o Options) withDefaults() Options {
 // Store is the embedded store. Safe for concurrent use.
 type Store struct {
 	lock    *os.File
-	pools   []*sql.DB // of the readers' connections and of the writer's
 	readers chan *conn
 	writer  *writer
 	process []byte // names this run of the program in idempotency claims
@@ -115,12 +112,12 @@ func (s *Store) start(ctx context.Context, dir string, opt Options) error {
 	if err := prepareFiles(path); err != nil {
 		return err
 	}
-	conn, err := s.openWriter(ctx, path)
+	conn, err := openWriter(ctx, path)
 	if err != nil {
 		return err
 	}
 	s.writer = newWriter(conn, opt)
-	if err := migrate(ctx, conn.Conn, migrations(), dir); err != nil {
+	if err := migrate(ctx, conn, migrations(), dir); err != nil {
 		return err
 	}
 	if err := s.openReaders(ctx, path, opt.Readers); err != nil {
@@ -160,9 +157,6 @@ func (s *Store) release() error {
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.shredLog(), s.writer.conn.close())
-	}
-	for _, pool := range slices.Backward(s.pools) {
-		errs = append(errs, pool.Close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())

@@ -218,3 +218,50 @@ func TestDoneContextIsItsError(t *testing.T) {
 		t.Errorf("a ping: %v", err)
 	}
 }
+
+// A step that fails takes what it would have counted with it, and leaves what the
+// others of its transaction count.
+func TestTenantsUseIsThatOfTheStepsThatWereKept(t *testing.T) {
+	t.Parallel()
+	// The outbox is full with what makes the world: no step can record an event.
+	w := newWorldOn(t, openWith(t, t.TempDir(), sqlite.Options{MaxOutbox: 4}))
+	first := w.append(1).IDs
+	appends := func(n int, op core.Op) func() error {
+		return func() error {
+			_, err := w.Append(w.ctx, w.id, op, w.entries(w.conversation, n, 10))
+			return err
+		}
+	}
+	flushes := func() error {
+		_, err := w.CommitFlush(w.ctx, w.id, core.Op{}, core.Flush{
+			User: w.user, Conversation: w.conversation, Head: first,
+			Blobs: []core.BlobRecord{{ID: w.ids.Blob(), Sealed: random(10)}}, At: w.now, Event: w.event(core.EventMemoryFlushed),
+		})
+		return err
+	}
+	op := core.Op{ID: w.ids.Operation(), Until: w.now}
+	errs := w.queue(appends(2, op), flushes, appends(77, core.Op{}), appends(2, op))
+	w.refused(errs[1], core.CodeUnavailable)
+	w.ok(errors.Join(errs[0], errs[2], errs[3]))
+	if u := w.usage(); u.Interactions != 80 || u.Buffered != 80 || u.Blobs != 0 || u.BlobBytes != 0 {
+		t.Errorf("got %+v", u)
+	}
+	head, err := w.Buffered(w.ctx, w.id, w.user, w.conversation, 100)
+	w.ok(err)
+	for i, e := range head {
+		if e.Number != int64(i+1) {
+			t.Fatalf("entry %d has the number %d", i, e.Number)
+		}
+	}
+}
+
+func TestReadOfWhatIsBufferedTellsNothingFromNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	head, err := w.Buffered(w.ctx, w.id, w.user, w.conversation, 10)
+	if err != nil || len(head) != 0 {
+		t.Errorf("of an empty buffer, got %v, %v", head, err)
+	}
+	_, err = w.Buffered(w.ctx, w.id, w.user, w.ids.Conversation(), 10)
+	w.refused(err, core.CodeNotFound)
+}

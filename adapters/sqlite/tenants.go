@@ -66,7 +66,7 @@ func (t *txn) createTenant(n core.NewTenant) error {
 
 // Tenant returns one.
 func (s *Store) Tenant(ctx context.Context, id core.TenantID) (core.TenantRecord, error) {
-	return look(ctx, s, func(q session) (core.TenantRecord, error) {
+	return seek(ctx, s, func(q session) (core.TenantRecord, error) {
 		return one(q, tenantFields, selectTenant, id)
 	})
 }

@@ -77,14 +77,14 @@ func (t *txn) refFree(query string, owner int64, refKey, what string) error {
 
 // User returns one.
 func (s *Store) User(ctx context.Context, tenant core.TenantID, id core.UserID) (core.UserRecord, error) {
-	return look(ctx, s, func(q session) (core.UserRecord, error) {
+	return seek(ctx, s, func(q session) (core.UserRecord, error) {
 		return one(q, userFields, selectUser, tenant, id)
 	})
 }
 
 // UserByRef returns the one with that reference.
 func (s *Store) UserByRef(ctx context.Context, tenant core.TenantID, refKey string) (core.UserRecord, error) {
-	return look(ctx, s, func(q session) (core.UserRecord, error) {
+	return seek(ctx, s, func(q session) (core.UserRecord, error) {
 		return one(q, userFields, selectUserByRef, tenant, orNull(refKey))
 	})
 }

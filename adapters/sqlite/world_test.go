@@ -43,8 +43,15 @@ func newWorld(t testing.TB) *world {
 
 func newWorldIn(t testing.TB, dir string) *world {
 	t.Helper()
+	w := newWorldOn(t, open(t, dir))
+	w.dir = dir
+	return w
+}
+
+func newWorldOn(t testing.TB, s *sqlite.Store) *world {
+	t.Helper()
 	w := &world{
-		t: t, ctx: t.Context(), dir: dir, Store: open(t, dir),
+		t: t, ctx: t.Context(), Store: s,
 		ids: core.NewIDs(time.Now, rand.Reader), now: time.UnixMilli(1_700_000_000_123).UTC(),
 	}
 	w.tenant = w.createTenant()

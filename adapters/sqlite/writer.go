@@ -25,6 +25,10 @@ type writer struct {
 	done  chan struct{}
 	jobs  []*job // of the transaction under way; kept for its memory
 
+	// grown is what tenants use more since the transaction began, by the steps
+	// that were kept, and is not in their rows yet.
+	grown map[int64]core.Usage
+
 	events    func(core.TenantID) // see Options.Events
 	committed func(steps int)     // see Options.Committed
 
@@ -41,6 +45,7 @@ func newWriter(c *conn, opt Options) *writer {
 		queue:        make(chan *job, queueLength),
 		done:         make(chan struct{}),
 		jobs:         make([]*job, 0, maxBatch),
+		grown:        map[int64]core.Usage{},
 		checkpointAt: checkpointFrames,
 	}
 }
@@ -133,8 +138,12 @@ func (w *writer) batch(first *job) {
 // finish ends the transaction, by a rollback if it failed, and answers.
 func (w *writer) finish(err error) {
 	if err == nil {
+		err = w.settle()
+	}
+	if err == nil {
 		err = w.exec("COMMIT")
 	}
+	clear(w.grown)
 	if err == nil {
 		w.committed(len(w.jobs))
 	}
@@ -153,6 +162,28 @@ func (w *writer) finish(err error) {
 		j.answer <- j.err
 	}
 	clear(w.jobs)
+}
+
+// grow adds to what a tenant uses when the step under way is kept.
+func (w *writer) grow(tenant int64, by core.Usage) {
+	sum := w.grown[tenant]
+	sum.Interactions += by.Interactions
+	sum.Buffered += by.Buffered
+	sum.Blobs += by.Blobs
+	sum.BlobBytes += by.BlobBytes
+	w.grown[tenant] = sum
+}
+
+// settle writes what tenants use more into their rows.
+func (w *writer) settle() error {
+	for tenant, by := range w.grown {
+		t := txn{session: w.session(), tenant: tenant}
+		if err := t.count(by); err != nil {
+			return err
+		}
+	}
+	clear(w.grown)
+	return nil
 }
 
 // next gives a queued step, nil when there is none or the batch is full.
