@@ -39,7 +39,7 @@ const maxBuckets = 100_000
 type App struct {
 	cfg   config.Config
 	log   *slog.Logger
-	clock clock
+	clock ports.Clock
 	ids   *core.IDs
 
 	store     store
@@ -80,7 +80,15 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 
 // open is New without what works in the background.
 func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, purge: make(chan struct{}, 1), reencrypt: make(chan struct{}, 1)}
+	return openIn(ctx, cfg, log, Outside{})
+}
+
+func openIn(ctx context.Context, cfg config.Config, log *slog.Logger, outside Outside) (*App, error) {
+	a := &App{cfg: cfg, log: log, clock: clock{}, purge: make(chan struct{}, 1), reencrypt: make(chan struct{}, 1)}
+	if outside.Clock != nil {
+		a.clock = outside.Clock
+	}
+	a.hooks = outside.Hooks
 	a.ids = core.NewIDs(a.clock.Now, rand.Reader)
 	if err := a.openObserving(ctx); err != nil {
 		return nil, err

@@ -144,15 +144,15 @@ func (a *App) notify(tenant core.TenantID) {
 	}
 }
 
-// startAudit starts the relay and what notes refusals.
-func (a *App) startAudit(w *workers) {
-	w.wg.Go(func() { a.audit.relay.Run(w.ctx) })
+// auditWork is what the log needs done beside the relay.
+func (a *App) auditWork() []periodic {
+	list := []periodic{{flushRefusals, a.audit.service.FreshRefusals(), "noting refused keys", a.audit.service.FlushRefusals, false}}
 	if a.cfg.Audit.Backend != config.AuditStore {
 		now := make(chan struct{}, 1)
 		now <- struct{}{}
-		w.every(carryEvery, now, "moving the audit log", a.carryOver())
+		list = append(list, periodic{carryEvery, now, "moving the audit log", a.carryOver(), false})
 	}
-	w.every(flushRefusals, a.audit.service.FreshRefusals(), "noting refused keys", a.audit.service.FlushRefusals)
+	return list
 }
 
 // carryOver moves the store's log to where the log is now, until that was done

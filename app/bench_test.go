@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -128,10 +129,15 @@ func BenchmarkIngest(b *testing.B) {
 	for i := range 64 {
 		s.conversation(b, fmt.Sprint("u", i))
 	}
-	body := []byte(`{"interactions":[{"role":"user","content":"All is well on board."}]}`)
-	s.run(b, func(worker, _ int64, r *fasthttp.Request) {
-		s.build(r, "POST", fmt.Sprintf("/users/ext:u%d/conversations/ext:c/memory", worker%64), body)
-	})
+	for _, n := range []int{1, 20} {
+		one := `{"role":"user","content":"All is well on board."}`
+		body := []byte(`{"interactions":[` + strings.Repeat(one+",", n-1) + one + `]}`)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s.run(b, func(worker, _ int64, r *fasthttp.Request) {
+				s.build(r, "POST", fmt.Sprintf("/users/ext:u%d/conversations/ext:c/memory", worker%64), body)
+			})
+		})
+	}
 }
 
 func BenchmarkContextWarm(b *testing.B) {

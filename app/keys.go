@@ -125,24 +125,27 @@ func (b tenantBuffers) FlushBuffer(ctx context.Context, tenant core.TenantID, us
 	return err
 }
 
-// startKeyWorkers starts what keys need done without being asked.
-func (a *App) startKeyWorkers(w *workers) {
+// keyWork is what keys need done without being asked.
+func (a *App) keyWork() []periodic {
 	sweep := a.cfg.Memory.SweepEvery
 	if ttl := a.cfg.Keys.CacheTTL; ttl > 0 {
 		sweep = min(sweep, ttl)
 	}
-	w.every(sweep, nil, "dropping opened data keys", func(context.Context) error {
-		a.sealing.Sweep()
-		return nil
-	})
 	worker := sealing.NewReencryptor(a.sealing, a.store, tenantBuffers{a}, a.cfg.HTTP.RequestTimeout)
-	w.every(a.cfg.Memory.SweepEvery, a.reencrypt, "re-encrypting", worker.Run)
-	w.every(rewrapEvery, nil, "rewrapping data keys", func(ctx context.Context) error {
-		return a.sealing.RewrapAll(ctx, nil)
-	})
-	if age := a.cfg.Keys.RotateAfter; age > 0 {
-		w.every(min(rotateOldEvery, age), nil, "replacing old data keys", func(ctx context.Context) error {
-			return a.sealing.RotateOld(ctx, age)
-		})
+	list := []periodic{
+		{sweep, nil, "dropping opened data keys", func(context.Context) error {
+			a.sealing.Sweep()
+			return nil
+		}, false},
+		{a.cfg.Memory.SweepEvery, a.reencrypt, "re-encrypting", worker.Run, false},
+		{rewrapEvery, nil, "rewrapping data keys", func(ctx context.Context) error {
+			return a.sealing.RewrapAll(ctx, nil)
+		}, false},
 	}
+	if age := a.cfg.Keys.RotateAfter; age > 0 {
+		list = append(list, periodic{min(rotateOldEvery, age), nil, "replacing old data keys", func(ctx context.Context) error {
+			return a.sealing.RotateOld(ctx, age)
+		}, false})
+	}
+	return list
 }

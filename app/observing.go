@@ -25,7 +25,7 @@ type observing struct {
 // openObserving comes before all that is observed.
 func (a *App) openObserving(ctx context.Context) error {
 	a.metrics = metrics.New(Version)
-	a.hooks = []observe.Hook{a.metrics.Calls()}
+	a.hooks = append(a.hooks[:len(a.hooks):len(a.hooks)], a.metrics.Calls())
 	cfg := a.cfg.Tracing
 	if cfg.Endpoint == "" {
 		return nil

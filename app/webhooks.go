@@ -43,11 +43,6 @@ func (a *App) openWebhooks() ([]relay.Lane, error) {
 	return []relay.Lane{{Sink: a.webhooks}}, nil
 }
 
-// startWebhooks starts the sender.
-func (a *App) startWebhooks(w *workers) {
-	w.wg.Go(func() { a.sendWebhooks(w.ctx) })
-}
-
 // sendWebhooks sends what is due until ctx is done; then it lets the requests
 // under way finish, for a while.
 func (a *App) sendWebhooks(ctx context.Context) {

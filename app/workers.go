@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/raven-memory/raven/adapters/observe"
+	"github.com/raven-memory/raven/core"
 )
 
 // Bounds of the background work. Each round does little; what is left waits
@@ -20,32 +24,39 @@ const (
 
 // workers run the background work until stop.
 type workers struct {
-	log   *slog.Logger
-	hooks []observe.Hook
-	wg    sync.WaitGroup
-	stop  context.CancelFunc
-	ctx   context.Context //nolint:containedctx // the workers' life, ended by stop
+	log    *slog.Logger
+	hooks  []observe.Hook
+	holder string // of leases
+	wg     sync.WaitGroup
+	stop   context.CancelFunc
+	ctx    context.Context //nolint:containedctx // the workers' life, ended by stop
 }
 
 func newWorkers(log *slog.Logger, hooks []observe.Hook) *workers {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &workers{log: log, hooks: hooks, ctx: ctx, stop: cancel}
+	return &workers{log: log, hooks: hooks, holder: rand.Text(), ctx: ctx, stop: cancel}
 }
 
-// every runs work each interval, and when it is woken, if wake is not nil.
-func (w *workers) every(interval time.Duration, wake <-chan struct{}, doing string, work func(context.Context) error) {
+// every runs work each interval if it is this process's turn, and when it is
+// woken.
+func (w *workers) every(p periodic, turn func(context.Context, periodic) (bool, error)) {
 	w.wg.Go(func() {
-		ticker := time.NewTicker(interval)
+		ticker := time.NewTicker(p.interval)
 		defer ticker.Stop()
 		for {
+			mine, err := true, error(nil)
 			select {
 			case <-w.ctx.Done():
 				return
 			case <-ticker.C:
-			case <-wake:
+				mine, err = turn(w.ctx, p)
+			case <-p.wake:
 			}
-			if err := observe.Work(w.ctx, w.hooks, doing, work); err != nil && w.ctx.Err() == nil {
-				w.log.Error("background work failed", "doing", doing, "error", err.Error())
+			if mine {
+				err = observe.Work(w.ctx, w.hooks, p.doing, p.work)
+			}
+			if err != nil && w.ctx.Err() == nil {
+				w.log.Error("background work failed", "doing", p.doing, "error", err.Error())
 			}
 		}
 	})
@@ -59,8 +70,9 @@ func (w *workers) close() {
 // startWorkers starts what the services need done without being asked.
 func (a *App) startWorkers() {
 	w := a.workers
-	sweep := a.cfg.Memory.SweepEvery
-	w.every(min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle)
+	for _, p := range a.periodic() {
+		w.every(p, a.turn)
+	}
 	for range a.learner.workers() {
 		w.wg.Go(func() { a.learner.work(w.ctx) })
 	}
@@ -70,13 +82,40 @@ func (a *App) startWorkers() {
 			w.wg.Go(func() { a.embedding.work(w.ctx) })
 		}
 	}
-	w.every(sweep, nil, "removing expired memory", a.memory.Sweep)
-	w.every(sweep, nil, "forgetting old operations", a.sweepOperations)
-	w.every(purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge)
-	w.every(flushUsesAt, nil, "noting when keys were used", a.keys.FlushUses)
-	a.startKeyWorkers(w)
-	a.startAudit(w)
-	a.startWebhooks(w)
+	w.wg.Go(func() { a.audit.relay.Run(w.ctx) })
+	w.wg.Go(func() { a.sendWebhooks(w.ctx) })
+}
+
+// periodic is work that is done each interval, and when it is woken.
+type periodic struct {
+	interval time.Duration
+	wake     <-chan struct{} // nil: nobody wakes it
+	doing    string
+	work     func(context.Context) error
+	ofAll    bool // goes through all tenants, whichever process does it
+}
+
+// turn reports whether this process is to do the work now: what goes through all
+// tenants is done by one process in each interval. The lease is not given back, so
+// that the others leave the work alone, and ends before the next interval does.
+func (a *App) turn(ctx context.Context, p periodic) (bool, error) {
+	leases := a.leases()
+	if !p.ofAll || leases == nil {
+		return true, nil
+	}
+	now, work := a.clock.Now(), "work:"+strings.ReplaceAll(p.doing, " ", "-")
+	return leases.Lease(ctx, core.DeploymentTenant, work, a.workers.holder, now, now.Add(p.interval*9/10))
+}
+
+func (a *App) periodic() []periodic {
+	sweep := a.cfg.Memory.SweepEvery
+	return slices.Concat([]periodic{
+		{min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle, true},
+		{sweep, nil, "removing expired memory", a.memory.Sweep, true},
+		{sweep, nil, "forgetting old operations", a.sweepOperations, true},
+		{purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge, true},
+		{flushUsesAt, nil, "noting when keys were used", a.keys.FlushUses, false},
+	}, a.keyWork(), a.auditWork())
 }
 
 func (a *App) flushIdle(ctx context.Context) error {

@@ -146,14 +146,11 @@ func New(cfg Config, services Services, deps Deps) (*Server, error) {
 		s.cors[origin] = true
 	}
 	table := routes()
-	doc := newDocument(table, cfg.Version)
-	var err error
-	if s.openAPI, err = doc.MarshalJSON(); err != nil {
-		return nil, fmt.Errorf("building the OpenAPI document: %w", err)
+	d, err := describe(cfg.Version)
+	if err != nil {
+		return nil, err
 	}
-	if s.docs, err = renderDocs(table, doc); err != nil {
-		return nil, fmt.Errorf("building the API's pages: %w", err)
-	}
+	s.openAPI, s.docs = d.openAPI, d.docs
 	if s.console, err = readConsole(deps.Console); err != nil {
 		return nil, fmt.Errorf("reading the console: %w", err)
 	}
@@ -240,6 +237,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer context.AfterFunc(ctx, s.abort)()
 	return s.app.Listener(listener{Listener: ln, writeTimeout: s.cfg.WriteTimeout})
 }
+
+// Handler answers a request that comes by no listener of Serve's.
+func (s *Server) Handler() fasthttp.RequestHandler { return s.handle }
 
 // Drain makes /readyz answer 503, so that a load balancer sends no more, and
 // every answer the last of its connection. The server goes on serving: what is

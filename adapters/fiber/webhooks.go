@@ -89,7 +89,7 @@ func (s *Server) createWebhookSecret(r *request, _ noBody) (answer, error) {
 }
 
 func (s *Server) testWebhook(r *request, _ noBody) (answer, error) {
-	d, err := s.Webhooks.Test(r.ctx, r.caller)
+	d, err := s.Webhooks.Test(r.ctx, r.caller, r.op)
 	return answer{status: http.StatusAccepted, body: deliveryToJSON(d)}, err
 }
 

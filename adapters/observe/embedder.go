@@ -8,10 +8,14 @@ import (
 )
 
 // NewEmbedder wraps an embedder.
-func NewEmbedder(next ports.Embedder, list ...Hook) ports.Embedder { return embedder{next, list} }
+func NewEmbedder(next ports.Embedder, list ...Hook) ports.Embedder {
+	return embedder{next, newHooks(list)}
+}
 
 // NewReranker wraps a reranker.
-func NewReranker(next ports.Reranker, list ...Hook) ports.Reranker { return reranker{next, list} }
+func NewReranker(next ports.Reranker, list ...Hook) ports.Reranker {
+	return reranker{next, newHooks(list)}
+}
 
 type embedder struct {
 	next ports.Embedder
@@ -44,7 +48,7 @@ type Extractor interface {
 }
 
 // NewExtractor wraps an extractor.
-func NewExtractor(next Extractor, list ...Hook) Extractor { return extractor{next, list} }
+func NewExtractor(next Extractor, list ...Hook) Extractor { return extractor{next, newHooks(list)} }
 
 type extractor struct {
 	next Extractor

@@ -27,6 +27,17 @@ type Hook interface {
 	End(ctx context.Context, port, method string, took time.Duration, outcome string, failed bool)
 }
 
+// Gate is a Hook that decides what becomes of calls, for tests of what then
+// becomes of the callers. Of several in a list the first counts.
+type Gate interface {
+	Hook
+	// Before may keep a call from being made: by its error, which the caller gets.
+	Before(ctx context.Context, port, method string) error
+	// After gives what the caller gets of a call that was made: the call's error,
+	// or another one, with which what the call gave counts for nothing.
+	After(ctx context.Context, port, method string, err error) error
+}
+
 // Store is a store that is closed at its end.
 type Store interface {
 	ports.Store
@@ -65,7 +76,7 @@ func NewStore(next Store, list ...Hook) Store {
 	if len(list) == 0 {
 		return next
 	}
-	h := hooks(list)
+	h := newHooks(list)
 	return store{
 		next, tenants{next, h}, apiKeys{next, h}, users{next, h}, conversations{next, h},
 		buffer{next, h}, memories{next, h}, forgetting{next, h}, changes{next, h}, facts{next, h}, derived{next, h},
@@ -78,24 +89,41 @@ func NewStore(next Store, list ...Hook) Store {
 func (s store) Unwrap() Store { return s.whole }
 
 // NewLimiter wraps a limiter.
-func NewLimiter(next ports.Limiter, list ...Hook) ports.Limiter { return limiter{next, list} }
+func NewLimiter(next ports.Limiter, list ...Hook) ports.Limiter { return limiter{next, newHooks(list)} }
 
 // NewAuditLog wraps an audit log that is elsewhere than in the store.
-func NewAuditLog(next ports.AuditLog, list ...Hook) ports.AuditLog { return auditLog{next, list} }
+func NewAuditLog(next ports.AuditLog, list ...Hook) ports.AuditLog {
+	return auditLog{next, newHooks(list)}
+}
 
 // Work tells the hooks of a piece of background work, as a call of the port
 // "Background".
 func Work(ctx context.Context, list []Hook, doing string, run func(context.Context) error) error {
-	return do(ctx, list, Call{"Background", doing}, run)
+	return do(ctx, newHooks(list), Call{"Background", doing}, run)
 }
 
 // Call names a method of a port.
 type Call struct{ Port, Method string }
 
-type hooks []Hook
+// hooks are the hooks of a port, and the gate among them, if there is one.
+type hooks struct {
+	list []Hook
+	gate Gate
+}
+
+func newHooks(list []Hook) hooks {
+	h := hooks{list: list}
+	for _, hook := range list {
+		if gate, ok := hook.(Gate); ok {
+			h.gate = gate
+			break
+		}
+	}
+	return h
+}
 
 func (h hooks) begin(ctx context.Context, call Call) (context.Context, time.Time) {
-	for _, hook := range h {
+	for _, hook := range h.list {
 		ctx = hook.Begin(ctx, call.Port, call.Method) //nolint:fatcontext // one hook's within the other's
 	}
 	return ctx, time.Now()
@@ -107,30 +135,53 @@ func (h hooks) end(ctx context.Context, call Call, began time.Time, err error) {
 	if err != nil {
 		outcome, failed = outcomeOf(err)
 	}
-	for _, hook := range h {
+	for _, hook := range h.list {
 		hook.End(ctx, call.Port, call.Method, took, outcome, failed)
 	}
 }
 
 func do(ctx context.Context, h hooks, call Call, run func(context.Context) error) error {
 	ctx, began := h.begin(ctx, call)
-	err := run(ctx)
+	err := h.before(ctx, call)
+	if err == nil {
+		err = h.after(ctx, call, run(ctx))
+	}
 	h.end(ctx, call, began, err)
 	return err
 }
 
-func get[T any](ctx context.Context, h hooks, call Call, run func(context.Context) (T, error)) (T, error) {
+func get[T any](ctx context.Context, h hooks, call Call, run func(context.Context) (T, error)) (value T, err error) {
 	ctx, began := h.begin(ctx, call)
-	value, err := run(ctx)
+	if err = h.before(ctx, call); err == nil {
+		value, err = run(ctx)
+		err = h.after(ctx, call, err)
+	}
 	h.end(ctx, call, began, err)
 	return value, err
 }
 
-func get2[T, U any](ctx context.Context, h hooks, call Call, run func(context.Context) (T, U, error)) (T, U, error) {
+func get2[T, U any](ctx context.Context, h hooks, call Call, run func(context.Context) (T, U, error)) (first T, second U, err error) {
 	ctx, began := h.begin(ctx, call)
-	first, second, err := run(ctx)
+	if err = h.before(ctx, call); err == nil {
+		first, second, err = run(ctx)
+		err = h.after(ctx, call, err)
+	}
 	h.end(ctx, call, began, err)
 	return first, second, err
+}
+
+func (h hooks) before(ctx context.Context, call Call) error {
+	if h.gate == nil {
+		return nil
+	}
+	return h.gate.Before(ctx, call.Port, call.Method)
+}
+
+func (h hooks) after(ctx context.Context, call Call, err error) error {
+	if h.gate == nil {
+		return err
+	}
+	return h.gate.After(ctx, call.Port, call.Method, err)
 }
 
 // statusError is an answer of a web server that is no success.

@@ -62,7 +62,7 @@ type Poster interface {
 }
 
 // NewPoster wraps what posts webhooks, as the port "Webhooks".
-func NewPoster(next Poster, list ...Hook) Poster { return poster{next, list} }
+func NewPoster(next Poster, list ...Hook) Poster { return poster{next, newHooks(list)} }
 
 type poster struct {
 	next Poster
@@ -73,7 +73,10 @@ type poster struct {
 func (o poster) Post(ctx context.Context, url string, headers map[string]string, body []byte) (status int, retryAfter time.Duration, err error) {
 	call := Call{"Webhooks", "Post"}
 	ctx, began := o.begin(ctx, call)
-	status, retryAfter, err = o.next.Post(ctx, url, headers, body)
+	if err = o.before(ctx, call); err == nil {
+		status, retryAfter, err = o.next.Post(ctx, url, headers, body)
+		err = o.after(ctx, call, err)
+	}
 	told := err
 	if err == nil && status/100 != 2 {
 		told = statusError(status)

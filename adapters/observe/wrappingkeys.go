@@ -9,13 +9,13 @@ import (
 
 // NewPlatformKeys wraps the deployment's own wrapping keys.
 func NewPlatformKeys(next ports.PlatformKeys, list ...Hook) ports.PlatformKeys {
-	return platformKeys{wrappingKeys{next, "PlatformKeys", list}, next}
+	return platformKeys{wrappingKeys{next, "PlatformKeys", newHooks(list)}, next}
 }
 
 // NewWrappingKeys wraps wrapping keys that are called port. What has names for
 // tenants' keys still has them.
 func NewWrappingKeys(port string, next ports.WrappingKeys, list ...Hook) ports.WrappingKeys {
-	wrapped := wrappingKeys{next, port, list}
+	wrapped := wrappingKeys{next, port, newHooks(list)}
 	if namer, ok := next.(keyNamer); ok {
 		return namedKeys{wrapped, namer}
 	}

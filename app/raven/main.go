@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +23,9 @@ const (
 )
 
 func main() {
+	if err := forbidCoreDumps(); err != nil {
+		fmt.Fprintf(os.Stderr, "raven: a core dump could hold keys and memory, and can't be forbidden: %v\n", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:])
 	stop()

@@ -28,6 +28,14 @@ type gathered struct {
 	count   int64
 	first   time.Time
 	recFrom time.Time // the next event may be recorded from here on
+	unsure  *recording
+}
+
+// recording is an event that may be recorded or not, since that failed: tried
+// again as the same operation, it is recorded once.
+type recording struct {
+	op    core.Op
+	event core.Event
 }
 
 // refusals counts refusals, so that a flood of them makes few events.
@@ -72,6 +80,10 @@ func (r *refusals) take(now time.Time, of func(core.TenantID) bool, all bool) ma
 		over := !now.Before(g.recFrom)
 		switch {
 		case !of(what.Tenant):
+		case g.unsure != nil:
+			taken[what] = gathered{unsure: g.unsure}
+			g.unsure = nil
+			r.kinds[what] = g
 		case g.count > 0 && (all || over):
 			taken[what] = g
 			r.kinds[what] = gathered{recFrom: now.Add(quietTime)}
@@ -80,6 +92,15 @@ func (r *refusals) take(now time.Time, of func(core.TenantID) bool, all bool) ma
 		}
 	}
 	return taken
+}
+
+// putBack keeps what could not be recorded.
+func (r *refusals) putBack(what Refusal, u *recording) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.kinds[what]
+	g.unsure = u
+	r.kinds[what] = g
 }
 
 // Refused notes a use of a key that was refused. It never waits for the store:
@@ -113,20 +134,35 @@ func (s *Service) flush(ctx context.Context, of func(core.TenantID) bool, all bo
 		return ctx.Err()
 	}
 	now := s.Clock.Now()
-	taken := s.refusals.take(now, of, all)
-	var failed error
-	for what, g := range taken {
-		err := s.Recorder.RecordEvents(ctx, what.Tenant, core.Op{}, s.refusal(what, g, now))
-		if core.Is(err, core.CodeNotFound) && what.Tenant != core.DeploymentTenant { // it is deleted
-			what.Tenant = core.DeploymentTenant
-			err = s.Recorder.RecordEvents(ctx, what.Tenant, core.Op{}, s.refusal(what, g, now))
+	for range 2 { // what is unsure, and what came since
+		var failed error
+		for what, g := range s.refusals.take(now, of, all) {
+			u := g.unsure
+			if u == nil {
+				op := core.Op{ID: s.IDs.Operation(), Until: now.Add(core.IdempotencyLife)}
+				u = &recording{op, s.refusal(what, g, now)}
+			}
+			if err := s.record(ctx, u); err != nil {
+				s.refusals.putBack(what, u)
+				failed = err
+			}
 		}
-		if err != nil {
-			s.refusals.add(what, g.count, g.first)
-			failed = err
+		if failed != nil {
+			return failed
 		}
 	}
-	return failed
+	return nil
+}
+
+// record records an event for its tenant, or for the deployment once that tenant
+// is deleted.
+func (s *Service) record(ctx context.Context, u *recording) error {
+	err := s.Recorder.RecordEvents(ctx, u.event.Tenant, u.op, u.event)
+	if core.Is(err, core.CodeNotFound) && u.event.Tenant != core.DeploymentTenant {
+		u.event.Tenant = core.DeploymentTenant
+		err = s.Recorder.RecordEvents(ctx, u.event.Tenant, u.op, u.event)
+	}
+	return err
 }
 
 func (s *Service) refusal(what Refusal, g gathered, now time.Time) core.Event {

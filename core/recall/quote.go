@@ -16,7 +16,7 @@ const ellipsis = "…"
 func appendQuoted(out []byte, text string, room int) (longer []byte, whole bool) {
 	begin, limit := len(out), len(out)+room
 	fitting := begin // how much of out leaves room for the ellipsis
-	for len(text) > 0 && len(out) <= limit {
+	for text != "" && len(out) <= limit {
 		n := plainRun(text[:min(len(text), limit+1-len(out))])
 		if n > 0 {
 			if end := min(len(out)+n, limit-len(ellipsis)); end > len(out) {

@@ -111,6 +111,19 @@ func (s *Service) WriteSegments(ctx context.Context) {
 	}
 }
 
+// WriteWaitingSegments is WriteSegments for those that wait now.
+func (s *Service) WriteWaitingSegments(ctx context.Context) {
+	g := s.store.segments
+	for g != nil {
+		select {
+		case p := <-g.queue:
+			s.store.writeNext(ctx, p)
+		default:
+			return
+		}
+	}
+}
+
 // writeNext does what the queue gave.
 func (s store) writeNext(ctx context.Context, p packing) {
 	s.segments.mu.Lock()

@@ -147,7 +147,7 @@ func (w *segmentWorld) talk(turns int, conversations ...core.ConversationID) {
 // write has what waits written after a question.
 func (w *segmentWorld) write() {
 	w.search(recall.Query{Text: "tea"})
-	w.service.WriteWaiting(context.Background())
+	w.service.WriteWaitingSegments(context.Background())
 }
 
 func (w *segmentWorld) all() []recall.Item { return w.search(recall.Query{Text: "tea of", Limit: 100}) }
@@ -286,10 +286,10 @@ func TestSegmentsThatTwoWroteAreCleanedUp(t *testing.T) {
 	// The other one writes after this one has looked what there is.
 	w.derived.onPut = func() error {
 		w.derived.onPut = nil
-		other.service.WriteWaiting(context.Background())
+		other.service.WriteWaitingSegments(context.Background())
 		return nil
 	}
-	w.service.WriteWaiting(context.Background())
+	w.service.WriteWaitingSegments(context.Background())
 	if n := w.derived.kept(); n != 2 {
 		t.Fatalf("%d segments; this test needs the same twice", n)
 	}

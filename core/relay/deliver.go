@@ -2,21 +2,25 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/raven-memory/raven/core"
 )
 
-// heldError says that another process does the work.
-type heldError struct{ until time.Time }
+// errHeld says that another process has the lease of the tenant.
+var errHeld = errors.New("relay: another process has the lease")
 
-func (heldError) Error() string { return "relay: another process has the lease" }
+// How long a tenant waits whose lease another process has: twice as long each
+// time in a row, as what that process carries is everybody's.
+const (
+	minHeld = time.Second
+	maxHeld = 8 * time.Second
+)
 
-// RetryAt is when to look again.
-func (h heldError) RetryAt() time.Time { return h.until }
-
-// heldTime is how long a tenant waits at least whose lease another process has.
-const heldTime = time.Second
+// keptTime is for how long a lease stays after the time that the sink asked for,
+// so that the others do not ask the sink too.
+const keptTime = 5 * time.Second
 
 // work names the lease.
 func (l *lane) work() string { return "relay:" + l.Sink.Name() }
@@ -28,25 +32,46 @@ func (l *lane) serve(ctx context.Context, tenant core.TenantID) (more bool, err 
 		return false, err
 	}
 	defer release()
-	if l.relay.Leases != nil {
-		now := l.relay.Clock.Now()
-		mine, err := l.relay.Leases.Lease(ctx, tenant, l.work(), l.relay.Holder, now, now.Add(leaseTime))
-		if err != nil {
-			return false, err
-		}
-		if !mine {
-			return false, heldError{now.Add(heldTime + time.Duration(l.relay.Jitter()*float64(heldTime)))}
-		}
-		defer l.endLease(ctx, tenant)
+	if l.relay.Leases == nil {
+		return l.deliver(ctx, tenant)
 	}
-	return l.deliver(ctx, tenant)
+	now := l.relay.Clock.Now()
+	mine, err := l.relay.Leases.Lease(ctx, tenant, l.work(), l.relay.Holder, now, now.Add(leaseTime))
+	if err != nil {
+		return false, err
+	}
+	if !mine {
+		return false, errHeld
+	}
+	more, err = l.deliver(ctx, tenant)
+	l.leave(ctx, tenant, err)
+	return more, err
 }
 
-// endLease gives a lease back; one that stays runs out.
+// leave gives a lease back, or keeps it for a while where the sink wants the
+// events later. One that stays runs out.
+func (l *lane) leave(ctx context.Context, tenant core.TenantID, err error) {
+	at, later := retryAt(err)
+	if !later || ctx.Err() != nil {
+		l.endLease(ctx, tenant)
+		return
+	}
+	now := l.relay.Clock.Now()
+	if until := at.Add(keptTime); until.Before(now.Add(leaseTime)) {
+		_, _ = l.relay.Leases.Lease(ctx, tenant, l.work(), l.relay.Holder, now, until)
+	}
+}
+
+// endLease gives a lease back. It is tried again, as nobody serves the tenant
+// before a lease that stays runs out.
 func (l *lane) endLease(ctx context.Context, tenant core.TenantID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	_ = l.relay.Leases.EndLease(ctx, tenant, l.work(), l.relay.Holder)
+	for range endTries {
+		if l.relay.Leases.EndLease(ctx, tenant, l.work(), l.relay.Holder) == nil {
+			return
+		}
+	}
 }
 
 // deliver delivers one batch; more is true when there may be another.

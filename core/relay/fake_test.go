@@ -223,9 +223,17 @@ func deps(o *outboxes, report func(error)) relay.Deps {
 
 func run(t *testing.T, boxes *outboxes, lanes ...relay.Lane) *world {
 	t.Helper()
+	return runAs(t, "me", boxes, lanes...)
+}
+
+// runAs is run by a process of a name.
+func runAs(t *testing.T, holder string, boxes *outboxes, lanes ...relay.Lane) *world {
+	t.Helper()
 	w := &world{T: t, boxes: boxes}
 	var mu sync.Mutex
-	w.relay = relay.New(deps(boxes, func(error) { mu.Lock(); w.errs++; mu.Unlock() }), lanes...)
+	d := deps(boxes, func(error) { mu.Lock(); w.errs++; mu.Unlock() })
+	d.Holder = holder
+	w.relay = relay.New(d, lanes...)
 	boxes.mu.Lock()
 	boxes.hint = w.relay.Notify
 	boxes.mu.Unlock()

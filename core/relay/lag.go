@@ -15,7 +15,9 @@ type Lag struct {
 	Down   bool      // as of now: the last delivery failed, and not for its tenant's sake
 }
 
-// State is each sink's lag, by its name. It is at most about half a minute old.
+// State is each sink's lag, by its name. It is at most about half a minute old in
+// the process that looks through the outboxes. The others know of none, save
+// while a sink is down for them: then theirs is some minutes old.
 func (s *Service) State() map[string]Lag {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,12 +30,10 @@ func (s *Service) State() map[string]Lag {
 	return state
 }
 
-// sweep serves every outbox that holds events, and measures the lag.
-func (s *Service) sweep(ctx context.Context) error {
-	lag := map[string]Lag{}
-	for _, l := range s.lanes {
-		lag[l.Sink.Name()] = Lag{}
-	}
+// sweep measures the lag, and if this process leads, serves every outbox that
+// holds events and removes what every sink has.
+func (s *Service) sweep(ctx context.Context, lead bool) error {
+	lag := s.noLag()
 	err := s.outboxes(ctx, func(box core.OutboxState) error {
 		positions, err := s.Store.Positions(ctx, box.Tenant)
 		if err != nil {
@@ -45,21 +45,41 @@ func (s *Service) sweep(ctx context.Context) error {
 			if at >= box.Last {
 				continue
 			}
-			l.add(box.Tenant)
 			since, err := s.happened(ctx, box, at)
 			if err != nil {
 				return err
 			}
 			lag[name] = lag[name].with(box.Last-at, since)
+			if lead {
+				l.add(box.Tenant)
+			}
+		}
+		if !lead {
+			return nil
+		}
+		if _, err := s.leads(ctx); err != nil {
+			return err
 		}
 		return s.trim(ctx, box.Tenant, box.First-1)
 	})
 	if err == nil {
-		s.mu.Lock()
-		s.lag = lag
-		s.mu.Unlock()
+		s.setLag(lag)
 	}
 	return err
+}
+
+func (s *Service) noLag() map[string]Lag {
+	lag := map[string]Lag{}
+	for _, l := range s.lanes {
+		lag[l.Sink.Name()] = Lag{}
+	}
+	return lag
+}
+
+func (s *Service) setLag(lag map[string]Lag) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag = lag
 }
 
 // happened is when the event after at did.

@@ -17,6 +17,7 @@ type lane struct {
 
 	mu       sync.Mutex
 	queue    queue
+	latest   time.Time                       // what the clock said last
 	paused   time.Time                       // the sink is down: nothing before
 	failures int                             // of the sink, in a row
 	running  int                             // workers
@@ -33,9 +34,22 @@ func newLane(s *Service, l Lane) *lane {
 // add queues a tenant.
 func (l *lane) add(tenant core.TenantID) {
 	l.mu.Lock()
-	l.queue.add(tenant, l.relay.Clock.Now().Add(l.Linger))
+	now, _ := l.now()
+	l.queue.add(tenant, now.Add(l.Linger))
 	l.mu.Unlock()
 	l.poke()
+}
+
+// now is the time, and whether the clock was set back since it was asked last:
+// then nothing waits any longer, as nobody can tell for how long it would.
+func (l *lane) now() (now time.Time, back bool) {
+	now = l.relay.Clock.Now()
+	if back = now.Before(l.latest); back {
+		l.paused = time.Time{}
+		l.queue.rush()
+	}
+	l.latest = now
+	return now, back
 }
 
 func (l *lane) poke() {
@@ -76,7 +90,7 @@ func (l *lane) run(ctx context.Context) {
 func (l *lane) next() (*turn, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.relay.Clock.Now()
+	now, _ := l.now()
 	if pause := l.paused.Sub(now); pause > 0 {
 		return nil, pause
 	}
@@ -95,13 +109,19 @@ func (l *lane) settle(ctx context.Context, t *turn, more bool, err error) {
 	later, isLater := retryAt(err)
 	l.mu.Lock()
 	l.running--
-	now := l.relay.Clock.Now()
+	now, back := l.now()
 	switch {
-	case isLater:
+	case isLater && back: // it may be a time of the clock before
+		l.queue.requeue(t)
+	case errors.Is(err, errHeld):
 		t.failures = 0
+		t.held++
+		l.queue.delay(t, now.Add(l.relay.heldFor(t.held)))
+	case isLater:
+		t.failures, t.held = 0, 0
 		l.queue.delay(t, later)
 	case err == nil:
-		l.failures, t.failures = 0, 0
+		l.failures, t.failures, t.held = 0, 0, 0
 		l.served(t, more, now)
 	case sinkIsDown(err):
 		l.failures++
@@ -113,7 +133,7 @@ func (l *lane) settle(ctx context.Context, t *turn, more bool, err error) {
 	}
 	l.mu.Unlock()
 	l.poke()
-	if err != nil && !isLater && ctx.Err() == nil {
+	if err != nil && !isLater && !errors.Is(err, errHeld) && ctx.Err() == nil {
 		l.relay.Report(ctx, "relaying events of "+string(t.tenant)+" to "+l.Sink.Name(), err)
 	}
 }
@@ -145,6 +165,12 @@ func sinkIsDown(err error) bool {
 func (s *Service) backoff(failures int, most time.Duration) time.Duration {
 	d := min(minBackoff<<min(failures-1, 16), most)
 	return d - time.Duration(s.Jitter()*float64(d)/2)
+}
+
+// heldFor is how long to leave alone what another process holds, with jitter.
+func (s *Service) heldFor(times int) time.Duration {
+	d := min(minHeld<<min(times-1, 16), maxHeld)
+	return d + time.Duration(s.Jitter()*float64(d))
 }
 
 // acquire waits until nobody in this process works on the tenant.

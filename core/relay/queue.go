@@ -23,6 +23,7 @@ type turn struct {
 	running  bool
 	again    bool // something came while it was running
 	failures int  // in a row
+	held     int  // times in a row that another process had the lease
 }
 
 func newQueue() queue { return queue{turns: map[core.TenantID]*turn{}} }
@@ -46,6 +47,13 @@ func (q *queue) add(tenant core.TenantID, at time.Time) {
 func (q *queue) delay(t *turn, at time.Time) {
 	t.running, t.again, t.at = false, false, at
 	heap.Push(&q.delayed, t)
+}
+
+// rush ends all waiting.
+func (q *queue) rush() {
+	for len(q.delayed) > 0 {
+		q.ready = append(q.ready, heap.Pop(&q.delayed).(*turn)) //nolint:forcetypeassert // it holds nothing else
+	}
 }
 
 // requeue puts a tenant behind those whose turn has come.

@@ -60,19 +60,25 @@ type Deps struct {
 const (
 	sweepEvery  = 30 * time.Second
 	sweepPage   = 500
-	maxWaiting  = 100_000 // tenants that a lane remembers to serve; the sweep finds the others
+	lookEvery   = 5 * time.Second  // whether the one that sweeps is still there
+	leadTime    = 15 * time.Second // of the lease to sweep; what a dead process held waits for so long
+	soundEvery  = 2 * time.Minute  // by a process that does not sweep, while a sink is down
+	maxWaiting  = 100_000          // tenants that a lane remembers to serve; the sweep finds the others
 	leaseTime   = 30 * time.Second
 	deliverTime = 30 * time.Second
 	minBackoff  = 200 * time.Millisecond
 	maxBackoff  = time.Minute     // of a tenant that its sink refuses
 	maxPause    = 5 * time.Second // of a sink that is down
 	endTime     = 5 * time.Second // for what must be done after the end
+	endTries    = 3
 )
 
 // Service is the relay. Its methods are safe for concurrent use.
 type Service struct {
 	Deps
 	lanes []*lane
+
+	sweeping sweeping
 
 	mu  sync.Mutex
 	lag map[string]Lag
@@ -101,18 +107,21 @@ func (s *Service) Notify(tenant core.TenantID) {
 }
 
 // Run relays until ctx is done, and returns when all work has ended. What is in
-// the outboxes already is found at the start.
+// the outboxes already is found at the start, by whichever process has the lease
+// to look for it.
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, l := range s.lanes {
 		wg.Go(func() { l.run(ctx) })
 	}
+	defer s.yield(ctx)
 	for {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+		pause, err := s.look(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Report(ctx, "looking for events to relay", err)
 		}
-		if !s.wait(ctx, nil, sweepEvery) {
+		if !s.wait(ctx, nil, pause) {
 			return
 		}
 	}

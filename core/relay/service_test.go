@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,52 @@ func TestSinkCanAskForLater(t *testing.T) {
 	})
 }
 
+// movedClock is the machine's, moved.
+type movedClock struct{ by atomic.Int64 }
+
+func (c *movedClock) Now() time.Time { return time.Now().Add(time.Duration(c.by.Load())) }
+
+// TestClockSetBackHoldsNothingUp fails, and asks for later, while the clock is
+// hours ahead.
+func TestClockSetBackHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(now time.Time) error{
+		"sink down": func(time.Time) error { return errDown },
+		"refused":   func(time.Time) error { return errors.New("no") },
+		"put off":   func(now time.Time) error { return later{now.Add(time.Second)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { setBack(t, refuse) })
+		})
+	}
+}
+
+func setBack(t *testing.T, refuse func(now time.Time) error) {
+	t.Helper()
+	boxes, s, clock := newOutboxes(), newSink("s"), &movedClock{}
+	clock.by.Store(int64(5 * time.Hour))
+	s.set(func(core.TenantID) error { return refuse(clock.Now()) })
+	d := deps(boxes, func(error) {})
+	d.Clock = clock
+	r := relay.New(d, relay.Lane{Sink: s})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	boxes.record("x", 3)
+	r.Notify("x")
+	time.Sleep(10 * time.Second)
+	clock.by.Store(0)
+	s.set(nil)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	if s.has("x") != 3 {
+		t.Errorf("a minute after the clock was set back the sink has %d of 3 events", s.has("x"))
+	}
+	cancel()
+	<-done
+}
+
 type later struct{ at time.Time }
 
 func (later) Error() string        { return "later" }
@@ -185,9 +232,105 @@ func TestOneProcessAtATime(t *testing.T) {
 		boxes.mu.Lock()
 		delete(boxes.leases, "xrelay:s")
 		boxes.mu.Unlock()
-		time.Sleep(3 * time.Second)
+		time.Sleep(16 * time.Second)
 		synctest.Wait()
-		w.holds("then it is done, and the lease given back", s.has("x") == 6 && len(boxes.leases) == 0)
+		boxes.mu.Lock()
+		_, left := boxes.leases["xrelay:s"]
+		boxes.mu.Unlock()
+		w.holds("then it is done, and the lease given back", s.has("x") == 6 && !left)
+	})
+}
+
+func TestOneProcessLooksForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		boxes, s := newOutboxes(), newSink("s")
+		s.set(func(core.TenantID) error { return later{time.Now().Add(time.Hour)} }) // what there is stays
+		var nodes []*world
+		for i := range 50 {
+			nodes = append(nodes, runAs(t, fmt.Sprint("node ", i), boxes, relay.Lane{Sink: s}))
+		}
+		boxes.hint = nil
+		boxes.record("x", 5)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		before := boxes.count()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := boxes.count() - before; n > 200 {
+			t.Errorf("fifty processes asked the outboxes %d times in ten minutes", n)
+		}
+		lag := func() (most int64) {
+			for _, n := range nodes {
+				most = max(most, n.relay.State()["s"].Events)
+			}
+			return most
+		}
+		w := nodes[0]
+		w.holds("one of them tells the lag", lag() == 5)
+		boxes.mu.Lock()
+		first := boxes.leases[string(core.DeploymentTenant)+"relay:sweep"]
+		boxes.mu.Unlock()
+		for i, n := range nodes {
+			if first == fmt.Sprint("node ", i) {
+				n.stop()
+				nodes = append(nodes[:i:i], nodes[i+1:]...)
+				break
+			}
+		}
+		boxes.record("y", 5)
+		s.set(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.holds("when it ends another looks", s.has("y") == 5)
+		for _, n := range nodes {
+			n.stop()
+		}
+	})
+}
+
+func TestProcessThatDoesNotLookTellsOfASinkThatIsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		boxes, s := newOutboxes(), newSink("s")
+		boxes.leases[string(core.DeploymentTenant)+"relay:sweep"] = "somebody"
+		s.set(func(core.TenantID) error { return errDown })
+		w := run(t, boxes, relay.Lane{Sink: s})
+		defer w.stop()
+		boxes.record("x", 5)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		lag := w.relay.State()["s"]
+		w.holds(fmt.Sprint("it measured: ", lag), lag.Down && lag.Most == 5)
+		s.set(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.holds("and leaves that to the other again", w.relay.State()["s"] == relay.Lag{} && s.has("x") == 5)
+	})
+}
+
+func TestOneProcessWaitsForALateSink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		boxes, s := newOutboxes(), newSink("s")
+		s.set(func(core.TenantID) error { return later{time.Now().Add(5 * time.Second)} })
+		var nodes []*world
+		for i := range 50 {
+			nodes = append(nodes, runAs(t, fmt.Sprint("node ", i), boxes, relay.Lane{Sink: s}))
+		}
+		boxes.hint = nil
+		boxes.record("x", 1)
+		for _, n := range nodes {
+			n.relay.Notify("x")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := s.calls(); n > 15 {
+			t.Errorf("fifty processes asked a sink that wants to be asked each five seconds %d times in a minute", n)
+		}
+		for _, n := range nodes {
+			n.stop()
+		}
 	})
 }
 

@@ -126,10 +126,13 @@ func (r *Reencryptor) tend(ctx context.Context, tenant core.TenantID) error {
 	return nil
 }
 
+// ready reports whether a tenant's turn has come; also where the clock was set
+// back since it failed, and nobody can tell.
 func (r *Reencryptor) ready(tenant core.TenantID, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !now.Before(r.retry[tenant].at)
+	next := r.retry[tenant]
+	return !now.Before(next.at) || next.at.Sub(now) > next.wait
 }
 
 func (r *Reencryptor) ended(tenant core.TenantID, err error, now time.Time) {

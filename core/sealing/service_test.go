@@ -328,3 +328,17 @@ func BenchmarkSeal1KiB(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkOpen1KiB(b *testing.B) {
+	w := newWorld(b, sealing.Options{})
+	sealed, err := w.service.Seal(b.Context(), placeOf(ada), make([]byte, 1<<10))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(1 << 10)
+	for b.Loop() {
+		if _, err := w.service.Open(b.Context(), placeOf(ada), sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -33,14 +34,18 @@ func (s *Service) NewSecret(ctx context.Context, caller core.Caller, op core.Op)
 	return secretPrefix + base64.StdEncoding.EncodeToString(raw), previousUntil, nil
 }
 
-// Test sends the tenant's webhook an event that is recorded nowhere.
-func (s *Service) Test(ctx context.Context, caller core.Caller) (core.Delivery, error) {
+// Test sends the tenant's webhook an event that is recorded nowhere; once for an
+// operation, from which it has its id.
+func (s *Service) Test(ctx context.Context, caller core.Caller, op core.Op) (core.Delivery, error) {
 	if err := s.needURL(ctx, caller.Tenant); err != nil {
 		return core.Delivery{}, err
 	}
-	now := s.Clock.Now()
+	now, id := s.Clock.Now(), s.IDs.Event()
+	if op.ID != "" {
+		id = core.EventID("evt_" + strings.TrimPrefix(op.ID, "op_"))
+	}
 	d, err := delivery(core.Event{
-		ID: s.IDs.Event(), Type: core.EventWebhookTest, At: now, Tenant: caller.Tenant, Actor: caller.Actor(),
+		ID: id, Type: core.EventWebhookTest, At: now, Tenant: caller.Tenant, Actor: caller.Actor(),
 	}, now)
 	if err != nil {
 		return core.Delivery{}, err

@@ -88,7 +88,7 @@ func TestTestEventIsSentAndHasNoNumber(t *testing.T) {
 	inWorld(t, webhooks.Options{}, func(t *testing.T, w *world) {
 		caller, secret := w.tenant()
 		stop := w.send(w.service)
-		d, err := w.service.Test(t.Context(), caller)
+		d, err := w.service.Test(t.Context(), caller, core.Op{})
 		if err != nil || d.Type != core.EventWebhookTest || d.Status != core.DeliveryPending {
 			t.Fatalf("%+v, %v", d, err)
 		}
@@ -102,7 +102,7 @@ func TestTestEventIsSentAndHasNoNumber(t *testing.T) {
 			t.Errorf("body %s", body)
 		}
 		w.hooks.set(caller.Tenant, func(h *core.Webhook) { h.URL = "" })
-		if _, err := w.service.Test(t.Context(), caller); !core.Is(err, core.CodeValidation) {
+		if _, err := w.service.Test(t.Context(), caller, core.Op{}); !core.Is(err, core.CodeValidation) {
 			t.Errorf("without a webhook_url: %v", err)
 		}
 		if _, err := w.service.Replay(t.Context(), caller, d.ID); !core.Is(err, core.CodeValidation) {

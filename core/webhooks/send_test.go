@@ -155,7 +155,7 @@ func TestGoneEndsDeliveriesUntilTheURLIsSetAgain(t *testing.T) {
 			t.Fatal("the webhook is not disabled")
 		}
 		w.happen(caller, 5) // of which nobody wants to be told
-		d, err := w.service.Test(t.Context(), caller)
+		d, err := w.service.Test(t.Context(), caller, core.Op{})
 		if err != nil {
 			t.Fatal(err)
 		}
