@@ -23,13 +23,22 @@ const postgresPassword = "raven"
 // PostgresServer is a PostgreSQL of a test's own.
 type PostgresServer struct {
 	*Server
+
+	local bool // only a process on this machine will do
 }
+
+// PostgresOption changes a PostgreSQL of a test's own.
+type PostgresOption func(*PostgresServer)
+
+// PostgresHere makes a PostgreSQL a process on this machine, whose files a test
+// reaches.
+func PostgresHere(s *PostgresServer) { s.local = true }
 
 // Postgres starts a PostgreSQL that ends with the test. What it acknowledges is
 // on disk.
-func Postgres(t testing.TB) *PostgresServer {
+func Postgres(t testing.TB, opts ...PostgresOption) *PostgresServer {
 	t.Helper()
-	s, err := launchPostgres("fsync=on")
+	s, err := launchPostgres([]string{"fsync=on"}, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +57,7 @@ func SharedPostgres(t testing.TB) string {
 	if server != "" {
 		t.Log("postgres from RAVEN_TEST_POSTGRES_URL")
 	} else {
-		s := sharedPostgres.take(t, func() (*PostgresServer, error) { return launchPostgres("fsync=off") })
+		s := sharedPostgres.take(t, func() (*PostgresServer, error) { return launchPostgres([]string{"fsync=off"}) })
 		server = s.URL()
 	}
 	name := "raven_test_" + rand.Text()
@@ -72,8 +81,11 @@ func (s *PostgresServer) URL() string {
 	return u.String()
 }
 
-func launchPostgres(settings ...string) (*PostgresServer, error) {
+func launchPostgres(settings []string, opts ...PostgresOption) (*PostgresServer, error) {
 	s := &PostgresServer{}
+	for _, opt := range opts {
+		opt(s)
+	}
 	var err error
 	s.Server, err = launch("postgres", func(server *Server) error {
 		s.Server = server
@@ -101,14 +113,16 @@ func (s *PostgresServer) prepare(settings []string) error {
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
-	c, err := postgresImage.container(s.port, []string{"POSTGRES_PASSWORD=" + postgresPassword},
-		append([]string{"postgres"}, args...))
-	if err == nil {
-		s.run, s.source = c, "docker image "+postgresImage.String()
-		return nil
-	}
-	if required() {
-		return err
+	if !s.local {
+		c, err := postgresImage.container(s.port, []string{"POSTGRES_PASSWORD=" + postgresPassword},
+			append([]string{"postgres"}, args...))
+		if err == nil {
+			s.run, s.source = c, "docker image "+postgresImage.String()
+			return nil
+		}
+		if required() {
+			return err
+		}
 	}
 	path, source, err := postgresProgram.find()
 	if err != nil {

@@ -77,7 +77,7 @@ func TestNoEngineIsMissedSoon(t *testing.T) {
 // killed.
 func TestServersDieWithTheTestProcess(t *testing.T) {
 	if os.Getenv("RAVEN_TEST_DIE") != "" {
-		s := Redis(t, processOnly)
+		s := Redis(t, RedisHere)
 		os.Stdout.WriteString("served on " + s.Addr() + "\n")
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}

@@ -21,6 +21,7 @@ type ProxyServer struct {
 	closed    bool
 	blackhole bool
 	delay     time.Duration
+	frozen    chan struct{}    // nil unless frozen; closed by the thaw
 	cut       *cutAfterRequest // nil unless armed
 	limit     *limitReply      // nil unless armed
 }
@@ -84,6 +85,21 @@ func (p *ProxyServer) Blackhole(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.blackhole = on
+}
+
+// Freeze holds back, while it is on, every byte of both directions. Off, all that
+// was held goes on, however late; save what is of connections that Cut closed.
+// New connections are taken and held.
+func (p *ProxyServer) Freeze(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case on && p.frozen == nil:
+		p.frozen = make(chan struct{})
+	case !on && p.frozen != nil:
+		close(p.frozen)
+		p.frozen = nil
+	}
 }
 
 // Delay holds every piece of a reply back for d; 0 for none.
@@ -168,6 +184,7 @@ func (p *ProxyServer) pump(c *proxied, from io.Reader, to io.Writer, harm func(*
 	for {
 		n, err := from.Read(piece)
 		if n > 0 {
+			p.thawed(c)
 			left, goOn := harm(c, piece[:n])
 			if _, err := to.Write(left); err != nil || !goOn {
 				return
@@ -175,6 +192,19 @@ func (p *ProxyServer) pump(c *proxied, from io.Reader, to io.Writer, harm func(*
 		}
 		if err != nil {
 			return
+		}
+	}
+}
+
+// thawed waits until nothing is frozen, or for the end of the connection.
+func (p *ProxyServer) thawed(c *proxied) {
+	p.mu.Lock()
+	frozen := p.frozen
+	p.mu.Unlock()
+	if frozen != nil {
+		select {
+		case <-frozen:
+		case <-c.closed:
 		}
 	}
 }

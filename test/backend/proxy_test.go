@@ -147,3 +147,33 @@ func TestAProxyCutsAfterTheServerHasDoneTheRequest(t *testing.T) {
 	<-cut
 	wantValue(t, c, "counter", "1")
 }
+
+func TestProxyHoldsBackWhileFrozen(t *testing.T) {
+	t.Parallel()
+	p := backend.Proxy(t, echo(t))
+	late, lost := dial(t, p.Addr()), dial(t, p.Addr())
+	for _, conn := range []net.Conn{late, lost} {
+		send(t, conn, "before")
+		if got, err := receive(t, conn, 6); got != "before" {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	p.Freeze(true)
+	p.Freeze(true)
+	send(t, late, "held")
+	if got, err := receive(t, late, 4); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("while frozen: %q, %v", got, err)
+	}
+	p.Freeze(false)
+	if got, err := receive(t, late, 4); got != "held" {
+		t.Errorf("after the thaw: %q, %v", got, err)
+	}
+	p.Freeze(true)
+	send(t, lost, "held")
+	p.Cut()
+	p.Freeze(false)
+	if got, err := receive(t, lost, 4); err == nil {
+		t.Errorf("what was cut while frozen came: %q", got)
+	}
+	p.Freeze(false)
+}

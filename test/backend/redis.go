@@ -29,6 +29,16 @@ func Redis(t testing.TB, opts ...RedisOption) *RedisServer {
 	return s
 }
 
+// StartRedis starts a Redis as for a test, for programs that are none; stop ends
+// it.
+func StartRedis(opts ...RedisOption) (s *RedisServer, stop func(), err error) {
+	s, err = launchRedis(redisOptionsOf(opts))
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.remove, nil
+}
+
 func launchRedis(o redisOptions) (*RedisServer, error) {
 	s := &RedisServer{options: o}
 	var err error

@@ -29,7 +29,7 @@ type Cluster struct {
 func RedisCluster(t testing.TB, opts ...RedisOption) *Cluster {
 	t.Helper()
 	opts = append([]RedisOption{
-		processOnly,
+		RedisHere,
 		Set("databases", "1"),
 		Set("cluster-enabled", "yes"),
 		Set("cluster-node-timeout", "2000"),

@@ -88,8 +88,8 @@ func Replicas(n int) RedisOption {
 	return func(o *redisOptions) { o.replicas = n }
 }
 
-// processOnly keeps the server off Docker.
-func processOnly(o *redisOptions) { o.local = true }
+// RedisHere makes a Redis a process on this machine, whose files a test reaches.
+func RedisHere(o *redisOptions) { o.local = true }
 
 func (o redisOptions) userinfo() *url.Userinfo {
 	switch {

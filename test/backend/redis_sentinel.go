@@ -28,7 +28,7 @@ type Sentinel struct {
 // three Sentinels that know all of them. It takes no TLS.
 func RedisSentinel(t testing.TB, opts ...RedisOption) *Sentinel {
 	t.Helper()
-	opts = append([]RedisOption{processOnly, Replicas(1)}, opts...)
+	opts = append([]RedisOption{RedisHere, Replicas(1)}, opts...)
 	o := redisOptionsOf(opts)
 	if o.tls {
 		t.Fatal("Sentinels with TLS are not to be had")

@@ -113,6 +113,15 @@ func (s *Server) remove() {
 // Addr is the server's address, the same over its whole life.
 func (s *Server) Addr() string { return loopback(s.port) }
 
+// Dir is where a process on this machine keeps its data and all else that it
+// writes; "" where the server runs elsewhere.
+func (s *Server) Dir() string {
+	if _, here := s.run.(*process); here {
+		return s.dir
+	}
+	return ""
+}
+
 // Source says where the server comes from, in words.
 func (s *Server) Source() string { return s.source }
 

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/test/process"
 )
@@ -43,30 +42,6 @@ func (l *ledger) add(w *write) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writes = append(l.writes, w)
-}
-
-// TestKillNineLosesAndDoublesNothing kills the server again and again while 16
-// writers ingest, then holds what is stored against what was acknowledged.
-func TestKillNineLosesAndDoublesNothing(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	trial := newTrial(t, dir)
-	trial.run(func() {
-		trial.server.Kill()
-		trial.start()
-	})
-	if code := trial.server.Stop(); code != 0 {
-		t.Errorf("the server ended with %d", code)
-	}
-	if code, out := raven(t, dir, nil, "audit", "verify"); code != 0 {
-		t.Errorf("verify: %s", out)
-	}
-	store, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	checkEvents(t, store)
 }
 
 // trial is a server under load that is interrupted again and again.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"strings"
@@ -128,39 +127,6 @@ func TestPostgresStoppedFailsNoRequest(t *testing.T) {
 		outage(t), during, work.failed.Load(), during, caughtUp.Round(time.Millisecond), count)
 	if code, out := raven(t, dir, env, "audit", "verify", "--tenant", tenant); code != 0 {
 		t.Errorf("verify: %s", out)
-	}
-}
-
-// TestKillNineOfRavenAndPostgresLosesNoEvent kills the one and the other again
-// and again under load: what was acknowledged is in Postgres, once.
-func TestKillNineOfRavenAndPostgresLosesNoEvent(t *testing.T) {
-	t.Parallel()
-	for _, victim := range []string{"Raven", "Postgres"} {
-		t.Run(victim, func(t *testing.T) {
-			t.Parallel()
-			server := backend.Postgres(t)
-			trial := newTrial(t, t.TempDir(), onPostgres(server.URL())...)
-			trial.runTimes(kills(5), func() {
-				if victim == "Raven" {
-					trial.server.Kill()
-					trial.start()
-					return
-				}
-				server.Kill()
-				time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond) // down for a random while
-				server.Restart()
-			})
-			tenant := trial.owner.id(t)
-			produced := trial.owner.must(t, http.StatusOK, "GET", auditPath+"?limit=1", nil).list("data")[0]["seq"]
-			count, most, doubled := rows(t, server.URL(), tenant)
-			t.Logf("killed %s %d times: produced %v, recorded %d, duplicated %d, missing %d", victim, kills(5), produced, count, doubled, most-count)
-			if float64(count) != produced || count != most || doubled != 0 {
-				t.Errorf("produced %v, recorded %d through seq %d, duplicated %d", produced, count, most, doubled)
-			}
-			if code, out := raven(t, trial.dir, trial.env, "audit", "verify"); code != 0 {
-				t.Errorf("verify: %s", out)
-			}
-		})
 	}
 }
 

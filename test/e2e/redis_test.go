@@ -48,28 +48,6 @@ func TestFailoverBehindSentinelLosesAndDoublesNothing(t *testing.T) {
 	trial.runTimes(2, func() { sentinel.SwitchOver() })
 }
 
-func TestKillNineOnRedisLosesAndDoublesNothing(t *testing.T) {
-	t.Parallel()
-	server := backend.Redis(t)
-	trial := newTrial(t, t.TempDir(), onRedis(server.URL())...)
-	trial.run(func() {
-		trial.server.Kill()
-		trial.start()
-	})
-	checkRedisEvents(t, server.URL())
-}
-
-func TestKilledRedisLosesAndDoublesNothing(t *testing.T) {
-	t.Parallel()
-	server := backend.Redis(t)
-	trial := newTrial(t, t.TempDir(), onRedis(server.URL())...)
-	trial.run(func() {
-		server.Kill()
-		server.Restart()
-	})
-	checkRedisEvents(t, server.URL())
-}
-
 func checkRedisEvents(t *testing.T, url string) {
 	t.Helper()
 	store, err := redis.Open(t.Context(), redis.Options{URL: url})

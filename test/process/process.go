@@ -21,14 +21,16 @@ import (
 const patience = 60 * time.Second
 
 // Build builds the command into dir, from the module that the working directory
-// belongs to, and returns the binary's path.
-func Build(dir string) (string, error) {
+// belongs to, and returns the binary's path. Flags are of go build, which runs
+// in the module's directory.
+func Build(dir string, flags ...string) (string, error) {
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("finding the module: %w", err)
 	}
 	binary := filepath.Join(dir, "raven")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "./app/raven") //nolint:gosec // our own command
+	args := append(append([]string{"build", "-trimpath", "-o", binary}, flags...), "./app/raven")
+	build := exec.Command("go", args...) //nolint:gosec // our own command
 	build.Dir = strings.TrimSpace(string(root))
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
