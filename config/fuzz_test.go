@@ -47,3 +47,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a key is set to, it is refused, or prints as what sets it to the same.
+func FuzzValues(f *testing.F) {
+	for _, text := range []string{"", "1h", "1GiB", "-1", "127.0.0.1:0", "a=b,c=d", "https://a.example", "10.0.0.0/8,::/0", "true", "1e3", "0.5", "9223372036854775807TiB"} {
+		f.Add(uint8(0), text)
+	}
+	f.Fuzz(func(t *testing.T, n uint8, text string) {
+		var c config.Config
+		for i, k := range config.TableOf(&c) {
+			if (n != 0 && i != int(n)) || k.Set(text) != nil {
+				continue
+			}
+			shown := k.Text()
+			if strings.Contains(shown, "****") {
+				continue // a secret
+			}
+			if err := k.Set(shown); err != nil || k.Text() != shown {
+				t.Errorf("%s: %q is shown as %q, then %q, %v", k.Name, text, shown, k.Text(), err)
+			}
+		}
+	})
+}

@@ -59,7 +59,10 @@ func (e *ravenExport) line(line []byte) (Record, bool, string) {
 	}
 	switch {
 	case in.Type == "user" && in.User != nil:
-		e.user = or(in.User.ExternalRef, in.User.ID)
+		e.user, e.id, e.conversation = or(in.User.ExternalRef, in.User.ID), "", ""
+		if e.user == "" {
+			return Record{}, false, "the user has neither an external reference nor an id"
+		}
 		return Record{User: &User{Ref: e.user, DisplayName: in.User.DisplayName, Metadata: objectOf(in.User.Metadata)}}, false, ""
 	case in.Type == "end":
 		e.user = ""
@@ -69,6 +72,9 @@ func (e *ravenExport) line(line []byte) (Record, bool, string) {
 	case in.Type == "conversation" && in.Conversation != nil:
 		c := in.Conversation
 		e.id, e.conversation = c.ID, or(c.ExternalRef, c.ID)
+		if e.conversation == "" {
+			return Record{}, false, "the conversation has neither an external reference nor an id"
+		}
 		return Record{Conversation: &Conversation{
 			User: e.user, Ref: e.conversation, Title: c.Title, Metadata: objectOf(c.Metadata), Closed: c.Status == "closed",
 		}}, false, ""
@@ -83,7 +89,7 @@ func (e *ravenExport) line(line []byte) (Record, bool, string) {
 
 func (e *ravenExport) interaction(in ravenLine) (Record, bool, string) {
 	m := in.Interaction
-	if m.ConversationID != e.id {
+	if m.ConversationID != e.id || e.conversation == "" {
 		return Record{}, false, "its conversation is not the one before it"
 	}
 	return Record{Interaction: &Interaction{

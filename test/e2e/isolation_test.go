@@ -32,6 +32,14 @@ func settleIn(t *testing.T, c *client, secret string) belongings {
 	}
 }
 
+// addDelivery has something be on its way to a webhook.
+func (b belongings) addDelivery(t *testing.T, c *client) {
+	t.Helper()
+	c.must(t, http.StatusOK, "PATCH", "/api/v1/tenant", object{"settings": object{"webhook_url": "https://nobody.invalid/hook"}})
+	c.must(t, http.StatusCreated, "POST", "/api/v1/tenant/webhook/secret", nil)
+	b["delivery_id"] = c.must(t, http.StatusAccepted, "POST", "/api/v1/tenant/webhook/test", nil).text("id")
+}
+
 // first is the first text of a list; "" for none.
 func (a answer) first(name string) string {
 	list, _ := a.body[name].([]any)
@@ -47,7 +55,8 @@ func nobodys() belongings {
 	const never = "01arz3ndektsv4rrffq69g5fav"
 	return belongings{
 		"user_id": "usr_" + never, "conversation_id": "cnv_" + never, "blob_id": "blob_" + never,
-		"interaction_id": "int_" + never, "key_id": "key_" + never, "fact_id": "fact_" + never, "external_ref": "nobody",
+		"interaction_id": "int_" + never, "key_id": "key_" + never, "fact_id": "fact_" + never, "delivery_id": "dlv_" + never,
+		"external_ref": "nobody",
 	}
 }
 
@@ -123,12 +132,17 @@ func TestNothingOfOneTenantReachesAnother(t *testing.T) {
 	theirs := settleIn(t, owner, secret)
 	stranger := register(t, s.URL, "stranger", object{"batch_size": 2})
 	own := settleIn(t, stranger, "what only Eve may know")
+	theirs.addDelivery(t, owner)
+	own.addDelivery(t, stranger)
 	before := snapshot(t, owner, theirs)
 
 	asked := 0
 	for _, o := range operations(t, stranger) {
 		if !strings.Contains(o.path, "{") || strings.Contains(o.path, "{external_ref}") {
 			continue // it takes no id; a reference is looked up among the tenant's own
+		}
+		if path := o.at(theirs); strings.Contains(path, "{") {
+			t.Errorf("%s %s takes an id of which this test has none", o.method, path)
 		}
 		for name := range theirs {
 			if !strings.Contains(o.path, "{"+name+"}") {

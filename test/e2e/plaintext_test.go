@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -12,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/raven-memory/raven/test/backend"
 )
 
 // canaries are strings that must be nowhere but in answers to their tenant.
@@ -62,11 +67,69 @@ func TestScanFindsACanaryInEverySpelling(t *testing.T) {
 	}
 }
 
+// keeper is where a deployment keeps anything: files below a directory, and a log.
+type keeper struct {
+	name string
+	dir  string // "" for none
+	log  func() string
+	mark string // what lies there in the clear, so that who scans sees that it looks at the right place
+}
+
+// keepers are those of a deployment, with its settings, and what has to be done
+// before its files are looked at.
+type keepers struct {
+	list   []*keeper
+	env    []string
+	vault  *vault // nil where there is none
+	settle func(t *testing.T)
+}
+
+// embedded keeps everything in the data directory.
+func embedded(*testing.T) keepers { return keepers{settle: func(*testing.T) {}} }
+
+// everywhere keeps memory in Redis, which writes snapshots as well as its log, the
+// audit log in Postgres, and a key in Vault.
+func everywhere(t *testing.T) keepers {
+	t.Helper()
+	r := backend.Redis(t, backend.RedisHere, backend.Set("rdbcompression", "no"), backend.Set("dbfilename", "dump.rdb"))
+	p := backend.Postgres(t, backend.PostgresHere)
+	v := newVault(t, backend.Vault(t, backend.VaultHere))
+	k := keepers{vault: v, list: []*keeper{
+		{name: "Redis", dir: r.Dir(), log: r.Logs}, {name: "Postgres", dir: p.Dir(), log: p.Logs}, {name: "Vault", dir: v.Dir(), log: v.Logs, mark: "raven-ten_"},
+	}}
+	k.env = append(onRedis(r.URL()), v.env("RAVEN_STORE_REDIS_HASH_EXTERNAL_REFS=true",
+		"RAVEN_AUDIT_BACKEND=postgres", "RAVEN_AUDIT_POSTGRES_URL="+p.URL())...)
+	k.settle = func(t *testing.T) {
+		if err := dialRedis(t, r.URL()).Save(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgx.Connect(t.Context(), p.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		if _, err := conn.Exec(t.Context(), "CHECKPOINT"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return k
+}
+
 // TestNoPlaintextAtRestOrInLogs writes canaries in every field that a person
 // fills in, kills the server in the middle, goes on, and looks through every
-// byte of the data directory and the logs.
+// byte of every store, of what lies in the folder for temporary files, and of
+// the logs of all servers. Data keys are canaries too.
 func TestNoPlaintextAtRestOrInLogs(t *testing.T) {
 	t.Parallel()
+	for name, open := range map[string]func(*testing.T) keepers{"embedded": embedded, "Redis, Postgres and Vault": everywhere} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			noPlaintext(t, open(t))
+		})
+	}
+}
+
+func noPlaintext(t *testing.T, k keepers) {
 	c := canaries{
 		"content": "Kanarienvogel-Inhalt-7131", "content in a blob": "Kanarienvogel-Block-9241", "name": "Kanarienvogel-Name-3351",
 		"interaction metadata": "Kanarienvogel-Meta-5461", "external reference": "kanarienvogel-ref-1571",
@@ -74,9 +137,11 @@ func TestNoPlaintextAtRestOrInLogs(t *testing.T) {
 		"title": "Kanarienvogel-Titel-8801", "conversation reference": "kanarienvogel-cref-4911",
 		"tenant name": "Kanarienvogel-Mandant-1021", "email": "kanarienvogel-1131@example.com",
 		"key name": "Kanarienvogel-Schluessel-2241", "query": "Kanarienvogel-Frage-3351b", "webhook": "kanarienvogel-4461.example.com",
+		"fact": "Kanarienvogel-Tatsache-5571",
 	}
-	dir := t.TempDir()
-	s := start(t, dir, "RAVEN_LOG_LEVEL=debug")
+	dir, temp := t.TempDir(), t.TempDir()
+	env := append([]string{"RAVEN_LOG_LEVEL=debug", "RAVEN_AUDIT_READS=true", "TMPDIR=" + temp}, k.env...)
+	s := start(t, dir, env...)
 	owner := newClient(s.URL)
 	a := owner.must(t, http.StatusCreated, "POST", "/api/v1/tenants", object{
 		"name": c["tenant name"], "email": c["email"],
@@ -88,23 +153,65 @@ func TestNoPlaintextAtRestOrInLogs(t *testing.T) {
 	second := owner.must(t, http.StatusCreated, "POST", "/api/v1/tenant/keys",
 		object{"name": c["key name"], "scopes": "agent_only"}, "Idempotency-Key", "key")
 	c["second API key"] = second.text("key")
+	c["webhook secret"] = strings.TrimPrefix(owner.must(t, http.StatusCreated, "POST", "/api/v1/tenant/webhook/secret", nil, "Idempotency-Key", "secret").text("secret"), "whsec_")
+	if k.vault != nil {
+		k.vault.MakeKey(k.vault.mount, keyOf(t, owner))
+		owner.must(t, http.StatusOK, "PATCH", "/api/v1/tenant", object{"settings": object{"encryption_mode": "tenant"}})
+	}
 
+	tenant := owner.must(t, http.StatusOK, "GET", "/api/v1/tenant", nil).text("id")
+	k.list = append(k.list, &keeper{name: "the data directory", dir: dir, log: func() string { return "" }}, &keeper{name: "temporary files", dir: temp, log: s.Log})
+	for _, one := range k.list {
+		switch {
+		case one.dir == "":
+			t.Fatalf("the files of %s are out of reach", one.name)
+		case k.vault == nil && one.dir == dir, one.name == "Redis", one.name == "Postgres":
+			one.mark = tenant
+		}
+	}
 	fill(t, owner, c)
-	segment(t, owner, c, dir)
+	segment(t, owner, c, k.list)
 	s.Kill()
 	first := s.Log()
-	s = start(t, dir, "RAVEN_LOG_LEVEL=debug")
+	s = start(t, dir, env...)
 	owner.url = s.URL
 	read := owner.pages(t, "/api/v1/users/ext:"+c["external reference"]+"/conversations/ext:"+c["conversation reference"]+"/memory")
 	if len(read) != 5 {
 		t.Errorf("%d interactions are there after the kill, want 5", len(read))
 	}
-	scan(t, dir, c)
+	k.scan(t, c)
 	s.Stop()
-	scan(t, dir, c)
+	k.addDataKeys(t, c, dir)
+	k.scan(t, c)
 	for _, text := range []string{first, s.Log()} {
 		if names := c.find([]byte(text)); len(names) > 0 {
 			t.Errorf("the log holds %v", names)
+		}
+	}
+}
+
+// addDataKeys makes every data key a canary.
+func (k keepers) addDataKeys(t *testing.T, c canaries, dir string) {
+	t.Helper()
+	d := &deployment{dir: dir, vault: k.vault}
+	for _, kv := range k.env {
+		if url, ok := strings.CutPrefix(kv, "RAVEN_STORE_REDIS_URL="); ok {
+			d.redis = url
+		}
+	}
+	for _, key := range d.keys(t).keys {
+		c[key.what+" of "+string(key.owner)] = string(key.secret)
+	}
+}
+
+// scan looks through the files and logs of all.
+func (k keepers) scan(t *testing.T, c canaries) {
+	t.Helper()
+	k.settle(t)
+	for _, one := range k.list {
+		scanMarked(t, one.name, one.dir, one.mark, c)
+		if names := c.find([]byte(one.log())); len(names) > 0 {
+			t.Errorf("the log of %s holds %v", one.name, names)
 		}
 	}
 }
@@ -115,6 +222,7 @@ func fill(t *testing.T, owner *client, c canaries) {
 		"external_ref": c["external reference"], "display_name": c["display name"], "metadata": object{"k": c["user metadata"]},
 	}, "Idempotency-Key", "user")
 	user := "/api/v1/users/ext:" + c["external reference"]
+	owner.must(t, http.StatusCreated, "POST", user+"/facts", object{"text": c["fact"]}, "Idempotency-Key", "fact")
 	owner.must(t, http.StatusCreated, "POST", user+"/conversations", object{
 		"external_ref": c["conversation reference"], "title": c["title"],
 	}, "Idempotency-Key", "conversation")
@@ -140,7 +248,7 @@ func fill(t *testing.T, owner *client, c canaries) {
 
 // segment has so much remembered that a segment of the index is written, and
 // waits until its id is there.
-func segment(t *testing.T, owner *client, c canaries, dir string) {
+func segment(t *testing.T, owner *client, c canaries, in []*keeper) {
 	t.Helper()
 	user := "/api/v1/users/ext:" + c["external reference"]
 	owner.must(t, http.StatusCreated, "POST", user+"/conversations", object{"external_ref": "long"})
@@ -153,8 +261,10 @@ func segment(t *testing.T, owner *client, c canaries, dir string) {
 	}
 	written := func() bool {
 		found := false
-		err := eachFile(dir, func(_ string, raw []byte) { found = found || bytes.Contains(raw, []byte("der_0")) })
-		return found && err == nil
+		for _, k := range in {
+			_ = eachFile(k.dir, func(_ string, raw []byte) { found = found || bytes.Contains(raw, []byte("der_0")) })
+		}
+		return found
 	}
 	for range 6 { // one that a busy machine has no time for is not written before there is more
 		for range 2 {
@@ -172,28 +282,41 @@ func segment(t *testing.T, owner *client, c canaries, dir string) {
 
 func scan(t *testing.T, dir string, c canaries) {
 	t.Helper()
-	files, size := 0, 0
-	err := eachFile(dir, func(name string, raw []byte) {
+	scanMarked(t, "the data directory", dir, "", c)
+}
+
+// scanMarked looks through what is in a directory, where the mark must be found.
+func scanMarked(t *testing.T, name, dir, mark string, c canaries) {
+	t.Helper()
+	files, size, marked := 0, 0, mark == ""
+	err := eachFile(dir, func(path string, raw []byte) {
 		files, size = files+1, size+len(raw)
-		if names := c.find(raw); len(names) > 0 {
-			t.Errorf("%s holds %v", name, names)
+		marked = marked || bytes.Contains(raw, []byte(mark)) || strings.Contains(path, mark)
+		if names := c.find(append([]byte(path+"\n"), raw...)); len(names) > 0 {
+			t.Errorf("%s: %s holds %v", name, path, names)
 		}
 	})
-	if err != nil || files == 0 || size == 0 {
-		t.Errorf("scanned %d files of %d bytes: %v", files, size, err)
+	if err != nil || !marked {
+		t.Errorf("%s: %d files of %d bytes were read, %q found: %v; %v", name, files, size, mark, marked, err)
 	}
-	t.Logf("%d files, %d bytes, %d canaries in %d spellings each: none found", files, size, len(c), len(spellings("x-canary")))
+	t.Logf("%s: %d files, %d bytes, %d canaries in %d spellings each: none found", name, files, size, len(c), len(spellings("x-canary")))
 }
 
 // eachFile reads what is in a directory and below.
 func eachFile(dir string, use func(name string, raw []byte)) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a server that runs took it away
+		}
 		if err == nil {
-			use(d.Name(), raw)
+			use(path, raw)
 		}
 		return err
 	})
