@@ -6,7 +6,11 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 TESTFLAGS ?=
 FUZZTIME  ?= 30s
 LOCOMO    ?=
+VECTORS   ?=
 LOADFLAGS ?=
+COUNT     ?= 6
+BENCH     ?= ^Benchmark(Authenticate|Ingest|Context.*|Sealing|Search|Seal.*1KiB|Open.*1KiB|Append|Take|Decode|Encode)$$
+BENCHED   ?= ./core/... ./adapters/fiber ./adapters/sqlite ./adapters/redis ./adapters/memlimit ./app
 VULNDB    ?=
 
 GOLANGCI    := bin/tools/golangci-lint-v2.15.0
@@ -59,15 +63,20 @@ recall: ## Measure recall through the HTTP API, and what each signal brings. LOC
 	$(GO) run ./test/recall -data '$(LOCOMO)'
 	$(GO) run ./test/recall -data '$(LOCOMO)' -report test/recall/SIGNALS.md
 
+.PHONY: peers
+peers: ## Have other memories do the same work, and print the table. LOCOMO=… VECTORS=…
+	@test -n '$(LOCOMO)' || { echo 'usage: make peers LOCOMO=path/to/locomo.json' >&2; exit 2; }
+	$(GO) run ./test/peers -data '$(LOCOMO)' $(if $(VECTORS),-vectors '$(VECTORS)')
+
+# Two outputs are compared by go run golang.org/x/perf/cmd/benchstat@latest.
 .PHONY: bench
-bench: ## Run all benchmarks. TESTFLAGS=…
-	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+bench: ## Benchmark the hot paths, six times each, for benchstat. COUNT=6, BENCH=. BENCHED=./... for all there are
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 2h $(TESTFLAGS) $(BENCHED)
 
 .PHONY: load
-load: ## Measure requests a second and latencies, beside bare floors. LOADFLAGS=-redis=URL…
-	$(GO) run ./test/load -tenants 1,1000 $(LOADFLAGS)
+load: ## Measure requests a second, latencies and CPU time, beside bare floors. LOADFLAGS=-growth=… -steady=…
+	$(GO) run ./test/load $(LOADFLAGS)
 
-# Each fuzz target has to be run on its own.
 .PHONY: proof
 proof: ## Try to break Raven, measure it, and write test/RESULTS.md. LOCOMO=… for recall
 	$(GO) run ./test/proof -locomo '$(LOCOMO)'
@@ -77,13 +86,8 @@ proof-long: ## The same for hours: a thousand kills, millions of requests.
 	$(GO) run ./test/proof -long -locomo '$(LOCOMO)'
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for a while. FUZZTIME=30s
-	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
-		for name in $$($(GO) test -list '^Fuzz' "$$dir" | grep '^Fuzz'); do \
-			echo "== $$dir $$name"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; \
-		done; \
-	done
+fuzz: ## Run every fuzz target for a while, and say what each came to. FUZZTIME=30s
+	$(GO) run ./test/fuzz -time $(FUZZTIME)
 
 .PHONY: cover
 cover: ## Measure how much of the code the tests run.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,18 +13,21 @@ import (
 
 // round is what came of one round.
 type round struct {
-	perSecond     float64
-	p50, p99, max time.Duration
+	due       float64 // a second; 0 in a closed loop
+	perSecond float64
+	p50, p99  time.Duration
+	refused   int   // with 503, and left out of the rest
+	cost      usage // of a request, with what it left to do in the background
 }
 
 // closedLoop measures all scenarios, in turn, round by round.
-func closedLoop(cases []*scenario, connections int, o options) error {
+func closedLoop(ctx context.Context, cases []*scenario, connections int, o options) error {
 	for _, c := range cases {
 		c.closed = nil
 	}
 	for i := range o.rounds + 1 { // the first warms up
 		for _, c := range cases {
-			r, err := c.run(connections, o.length, nil)
+			r, err := c.run(ctx, connections, o.length, nil)
 			if err != nil {
 				return err
 			}
@@ -35,20 +39,21 @@ func closedLoop(cases []*scenario, connections int, o options) error {
 	return nil
 }
 
-// openLoop measures all scenarios again, at a share of the rate that the closed
-// loop just reached.
-func openLoop(cases []*scenario, o options) error {
+// openLoop measures what has a floor again, at a share of the rate that the
+// closed loop just reached.
+func openLoop(ctx context.Context, cases []*scenario, o options) error {
 	connections := o.connections[len(o.connections)-1]
-	for _, c := range cases {
-		c.due = median(c.closed).perSecond * o.rate
-	}
 	for range o.rounds {
 		for _, c := range cases {
-			every := time.Duration(float64(time.Second) / c.due)
-			r, err := c.run(connections, o.length, &schedule{every: every, start: time.Now()})
+			if c.floor == nil {
+				continue
+			}
+			due := medianOf(c.closed, func(r round) float64 { return r.perSecond }) * o.rate
+			r, err := c.run(ctx, connections, o.length, newSchedule(due))
 			if err != nil {
 				return err
 			}
+			r.due = due
 			c.open = append(c.open, r)
 		}
 	}
@@ -64,79 +69,143 @@ type schedule struct {
 	next int
 }
 
-// wait waits for the next request's turn and says when it was due.
-func (s *schedule) wait() time.Time {
+func newSchedule(perSecond float64) *schedule {
+	return &schedule{every: time.Duration(float64(time.Second) / perSecond), start: time.Now()}
+}
+
+// wait waits for the next request's turn and says when it was due; not beyond
+// the end.
+func (s *schedule) wait(end time.Time) time.Time {
 	s.mu.Lock()
 	due := s.start.Add(time.Duration(s.next) * s.every)
 	s.next++
 	s.mu.Unlock()
-	time.Sleep(time.Until(due))
+	if !due.After(end) {
+		time.Sleep(time.Until(due))
+	}
 	return due
 }
 
-func median(rounds []round) round {
-	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b round) int { return cmp.Compare(a.perSecond, b.perSecond) })
-	return sorted[len(sorted)/2]
+// median is the middle one, the upper of two.
+func median[T cmp.Ordered](list []T) T { return slices.Sorted(slices.Values(list))[len(list)/2] }
+
+func medianOf[T cmp.Ordered](rounds []round, of func(round) T) T {
+	list := make([]T, 0, len(rounds))
+	for _, r := range rounds {
+		list = append(list, of(r))
+	}
+	return median(list)
 }
 
-// medianP99 gives the round with the median p99: in an open loop the rate is given.
-func medianP99(rounds []round) round {
-	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b round) int { return cmp.Compare(a.p99, b.p99) })
-	return sorted[len(sorted)/2]
+// ofFloor is the median of what one round gave beside what the floor gave in the
+// same round, a moment earlier.
+func (c *scenario) ofFloor(of func(r, floor round) float64) float64 {
+	list := make([]float64, 0, len(c.closed))
+	for i, r := range c.closed {
+		list = append(list, of(r, c.floor.closed[i]))
+	}
+	return median(list)
 }
 
 // run runs one round, in a closed loop where there is no schedule.
-func (c *scenario) run(connections int, length time.Duration, s *schedule) (round, error) {
-	client := &fasthttp.Client{MaxConnsPerHost: connections, NoDefaultUserAgentHeader: true}
+func (c *scenario) run(ctx context.Context, connections int, length time.Duration, s *schedule) (round, error) {
+	if c.prepare != nil {
+		if err := c.prepare(); err != nil {
+			return round{}, err
+		}
+	}
+	before, err := usageOf(ctx, c.processes, c.redis)
+	if err != nil {
+		return round{}, err
+	}
+	start := time.Now()
+	c.refused.Store(0)
+	took, err := c.connect(ctx, connections, start.Add(length), s)
+	lasted := time.Since(start)
+	if err == nil && len(took) == 0 {
+		err = fmt.Errorf("no answer within %v", length)
+	}
+	if err != nil {
+		return round{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if err := c.quieten(ctx); err != nil {
+		return round{}, err
+	}
+	after, err := usageOf(ctx, c.processes, c.redis)
+	slices.Sort(took)
+	used, n := after.minus(before), time.Duration(len(took))
+	return round{
+		perSecond: float64(len(took)) / lasted.Seconds(),
+		p50:       took[len(took)/2], p99: took[len(took)*99/100],
+		refused: int(c.refused.Load()),
+		cost:    usage{server: used.server / n, redis: used.redis / n},
+	}, err
+}
+
+// quieten waits until the processes have done what the requests left to do in the
+// background, which is a part of what they cost and not of what comes next.
+func (c *scenario) quieten(ctx context.Context) error {
+	const window, quiet, most = 100 * time.Millisecond, 30 * time.Millisecond, 3 * time.Second
+	for deadline := time.Now().Add(most); time.Now().Before(deadline); {
+		begun, err := usageOf(ctx, c.processes, c.redis)
+		if err != nil {
+			return err
+		}
+		time.Sleep(window)
+		ended, err := usageOf(ctx, c.processes, c.redis)
+		if err != nil || ended.minus(begun).all() < quiet {
+			return err
+		}
+	}
+	return nil
+}
+
+// connect has all connections send requests, and gives how long each took.
+func (c *scenario) connect(ctx context.Context, connections int, end time.Time, s *schedule) (all []time.Duration, err error) {
+	client := newClient(connections)
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
-	var all []time.Duration
-	var failed error
 	var wg sync.WaitGroup
-	start := time.Now()
-	for worker := range connections {
+	for range connections {
 		wg.Go(func() {
-			took, err := c.loop(client, worker, start.Add(length), s)
+			took, failed := c.loop(ctx, client, end, s)
 			mu.Lock()
 			defer mu.Unlock()
-			all = append(all, took...)
-			failed = cmp.Or(failed, err)
+			all, err = append(all, took...), cmp.Or(err, failed)
 		})
 	}
 	wg.Wait()
-	if failed != nil {
-		return round{}, fmt.Errorf("%s: %w", c.name, failed)
-	}
-	if len(all) == 0 {
-		return round{}, fmt.Errorf("%s: no answer within %v", c.name, length)
-	}
-	slices.Sort(all)
-	return round{
-		perSecond: float64(len(all)) / time.Since(start).Seconds(),
-		p50:       all[len(all)/2], p99: all[len(all)*99/100], max: all[len(all)-1],
-	}, nil
+	return all, err
 }
 
-func (c *scenario) loop(client *fasthttp.Client, worker int, end time.Time, s *schedule) ([]time.Duration, error) {
+func newClient(connections int) *fasthttp.Client {
+	return &fasthttp.Client{MaxConnsPerHost: connections, NoDefaultUserAgentHeader: true}
+}
+
+func (c *scenario) loop(ctx context.Context, client *fasthttp.Client, end time.Time, s *schedule) ([]time.Duration, error) {
 	var req fasthttp.Request
 	var res fasthttp.Response
 	var took []time.Duration
-	for n := 0; ; n++ {
+	for {
+		req.Reset()
+		c.request(int(c.turns.Add(1)), &req)
 		began := time.Now()
 		if s != nil {
-			began = s.wait()
+			began = s.wait(end)
 		}
 		if began.After(end) {
-			return took, nil
+			return took, ctx.Err()
 		}
-		req.Reset()
-		c.request(worker, n, &req)
 		if err := client.Do(&req, &res); err != nil {
 			return nil, err
 		}
-		if res.StatusCode() != c.status {
+		switch res.StatusCode() {
+		case c.status:
+			took = append(took, time.Since(began))
+		case unavailable:
+			c.refused.Add(1)
+		default:
 			return nil, fmt.Errorf("answered %d: %s", res.StatusCode(), res.Body())
 		}
-		took = append(took, time.Since(began))
 	}
 }

@@ -2,135 +2,144 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/valyala/fasthttp"
 )
 
 // scenario is one kind of request.
 type scenario struct {
 	name    string
-	request func(worker, n int, r *fasthttp.Request)
 	status  int
-	floor   *scenario // what it is held against; nil for a floor itself
-	closed  []round
-	due     float64 // a second, in the open loop
-	open    []round
+	request func(turn int, r *fasthttp.Request)
+	turns   atomic.Int64 // counts requests, over all rounds
+	refused atomic.Int64 // counts them in a round
+
+	floor *scenario // what it is held against; nil for a floor itself
+	goal  float64   // of its floor; 0 for none
+
+	prepare   func() error    // runs before a round, unmeasured; may be nil
+	processes []int           // whose time it takes
+	redis     *goredis.Client // nil where it takes none of Redis's
+
+	closed, open []round
 }
 
-// scenarios gives what to measure, the floors first.
+const cold = "context, cold"
+
+var question = marshal(map[string]any{"query": "Which parcel went to the port of Antwerp?"})
+
+// scenarios gives what to measure, each after its floor.
 func (w *world) scenarios(o options) ([]*scenario, error) {
-	few, many := interactions(1, 1, 1), interactions(1, 1, 20)
-	answer, err := w.tenants[0].call("POST", "/users/ext:reader/context", question())
-	if err != nil {
-		return nil, err
+	durable, bare := 0.5, "bare group commit"
+	if w.store == onRedis {
+		durable, bare = 0.6, "bare script"
 	}
-	found, err := w.tenants[0].call("POST", "/users/ext:reader/memory/search", question())
-	if err != nil {
-		return nil, err
-	}
-	floor := func(name, path string, body []byte) *scenario {
-		return &scenario{name: "*" + name + "*", status: 200, request: func(_, _ int, r *fasthttp.Request) { build(r, w.floor+path, "", body) }}
-	}
-	commit := "bare SQLite with group commit"
-	if o.redis != "" {
-		commit = "bare script"
-	}
-	echo := floor("echo of an ingest's bytes", "echo", few)
-	context := floor(fmt.Sprintf("echo of a context's bytes (%d)", len(answer)), "echo", answer)
-	search := floor(fmt.Sprintf("echo of a search's bytes (%d)", len(found)), "echo", found)
-	store := floor(commit+", bytes of an ingest of 1", "commit", few)
-	stores := floor(commit+", bytes of an ingest of 20", "commit", many)
 	all := []*scenario{
-		{name: "ingest of 1", status: 201, floor: store, request: w.ingest(1)},
-		{name: "ingest of 1, by references", status: 201, floor: store, request: w.ingestByReferences},
-		{name: "ingest of 20", status: 201, floor: stores, request: w.ingest(20)},
-		{name: "context, warm", status: 200, floor: context, request: w.ask("/context")},
-		{name: "context, cold", status: 200, floor: context, request: w.askCold},
-		{name: "search", status: 200, floor: search, request: w.ask("/memory/search")},
-		{name: "a user, by reference", status: 200, floor: echo, request: w.getUser},
-		{name: "authentication alone", status: 404, floor: echo, request: w.getNothing},
+		{name: "ingest of 1", status: 201, request: w.ingest(1), goal: durable},
+		{name: "ingest of 20", status: 201, request: w.ingest(20), goal: durable},
+		{name: "context, warm", status: 200, request: ask(w.readers, "/context"), goal: 0.5},
+		{name: cold, status: 200, request: ask(w.chilled, "/context")},
+		{name: "search", status: 200, request: ask(w.readers, "/memory/search")},
+		{name: "authentication alone", status: 404, request: w.getNothing},
 	}
-	return withFloors(all, o.only), nil
-}
-
-// withFloors puts the floors of those whose name holds a text before them.
-func withFloors(all []*scenario, only string) []*scenario {
-	var chosen, floors []*scenario
-	seen := map[*scenario]bool{}
-	for _, s := range all {
-		if !strings.Contains(s.name, only) {
+	var chosen []*scenario
+	for i, c := range all {
+		if !strings.Contains(c.name, o.only) || c.name == cold && w.cold == nil {
 			continue
 		}
-		if chosen = append(chosen, s); !seen[s.floor] {
-			floors, seen[s.floor] = append(floors, s.floor), true
+		c.processes, c.redis = w.processes(), w.redis
+		if c.name == cold {
+			c.processes = []int{w.cold.Pid()}
 		}
+		kind := "echo"
+		if c.status == 201 {
+			kind = "commit"
+		}
+		if err := w.addFloor(c, kind, bare, i); err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, c.floor, c)
 	}
-	return append(floors, chosen...)
+	return chosen, nil
 }
 
-// tenant is whose turn it is, and on which server.
-func (w *world) tenant(worker, n int) (url string, a *api) {
-	return w.urls[worker%len(w.urls)], w.tenants[(worker+n*31)%len(w.tenants)]
+// addFloor makes the floor of a scenario: the same bytes in and the same out, in
+// between nothing or the same bytes made durable.
+func (w *world) addFloor(c *scenario, kind, bare string, n int) error {
+	answer, err := c.once()
+	if err != nil {
+		return err
+	}
+	if err := w.tellFloor(fmt.Sprintf("keep/%d", n), answer); err != nil {
+		return err
+	}
+	url := fmt.Sprintf("%s%s/%d", w.floor.URL, kind, n)
+	c.floor = &scenario{name: "*" + bare + ", its bytes*", status: 200, processes: []int{w.floor.Pid()}, redis: w.redis,
+		request: func(turn int, r *fasthttp.Request) {
+			c.request(turn, r)
+			r.SetRequestURI(url)
+			r.Header.SetMethod("POST")
+		}}
+	if kind == "echo" {
+		c.floor.name = fmt.Sprintf("*bare echo, its bytes (%d)*", len(answer))
+	} else {
+		c.floor.prepare = func() error { return w.tellFloor("clear", nil) }
+	}
+	return nil
 }
 
-func (w *world) ingest(count int) func(worker, n int, r *fasthttp.Request) {
-	return func(worker, n int, r *fasthttp.Request) {
-		url, a := w.tenant(worker, n)
-		build(r, url+a.writers[worker/len(w.tenants)]+"/memory", a.key, interactions(worker, n, count))
+// once sends the request and gives the answer's body.
+func (c *scenario) once() ([]byte, error) {
+	var req fasthttp.Request
+	var res fasthttp.Response
+	c.request(0, &req)
+	if err := fasthttp.Do(&req, &res); err != nil {
+		return nil, err
+	}
+	if res.StatusCode() != c.status {
+		return nil, fmt.Errorf("%s: answered %d: %s", c.name, res.StatusCode(), res.Body())
+	}
+	return slices.Clone(res.Body()), nil
+}
+
+func (w *world) tellFloor(path string, body []byte) error {
+	_, err := (&api{url: w.floor.URL}).call("POST", path, body)
+	return err
+}
+
+// at gives each place its turn.
+func at(places []place, turn int) place { return places[turn%len(places)] }
+
+func (w *world) ingest(count int) func(turn int, r *fasthttp.Request) {
+	return func(turn int, r *fasthttp.Request) {
+		p := at(w.writers, turn)
+		p.build(r, "POST", p.conversation+"/memory", interactions(turn, count))
 	}
 }
 
-func (w *world) ingestByReferences(worker, n int, r *fasthttp.Request) {
-	url, a := w.tenant(worker, n)
-	build(r, fmt.Sprintf("%s/users/ext:w%d/conversations/ext:c/memory", url, worker/len(w.tenants)), a.key, interactions(worker, n, 1))
-}
-
-func (w *world) ask(path string) func(worker, n int, r *fasthttp.Request) {
-	query := question()
-	return func(worker, n int, r *fasthttp.Request) {
-		url, a := w.tenant(worker, n)
-		build(r, url+"/users/ext:reader"+path, a.key, query)
+func ask(places []place, path string) func(turn int, r *fasthttp.Request) {
+	return func(turn int, r *fasthttp.Request) {
+		p := at(places, turn)
+		p.build(r, "POST", p.user+path, question)
 	}
-}
-
-func (w *world) askCold(worker, n int, r *fasthttp.Request) {
-	build(r, fmt.Sprintf("%s/users/ext:r%d/context", w.cold, (worker*7+n)%coldReaders), w.chilled.key, question())
-}
-
-func (w *world) getUser(worker, n int, r *fasthttp.Request) {
-	url, a := w.tenant(worker, n)
-	build(r, url+"/users/ext:reader", a.key, nil)
-	r.Header.SetMethod("GET")
 }
 
 // getNothing asks for what can't be: who asks is found, and nothing is looked up.
-func (w *world) getNothing(worker, n int, r *fasthttp.Request) {
-	url, a := w.tenant(worker, n)
-	build(r, url+"/users/nobody", a.key, nil)
-	r.Header.SetMethod("GET")
+func (w *world) getNothing(turn int, r *fasthttp.Request) {
+	at(w.readers, turn).build(r, "GET", "/users/nobody", nil)
 }
 
-func interactions(worker, n, count int) []byte {
-	var list []any
+func interactions(turn, count int) []byte {
+	body := []byte(`{"interactions":[`)
 	for i := range count {
-		list = append(list, map[string]any{
-			"role": "user", "content": fmt.Sprintf("Connection %d says for the time number %d that all is well on board %d.", worker, n, i),
-		})
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = fmt.Appendf(body, `{"role":"user","content":"The watch reports for the time number %d that all is well on board %d."}`, turn, i)
 	}
-	return marshal(map[string]any{"interactions": list})
-}
-
-func question() []byte {
-	return marshal(map[string]any{"query": "Which parcel went to the port of Antwerp?"})
-}
-
-func build(r *fasthttp.Request, url, key string, body []byte) {
-	r.SetRequestURI(url)
-	r.Header.SetMethod("POST")
-	r.Header.SetContentType("application/json")
-	if key != "" {
-		r.Header.Set("Authorization", "Bearer "+key)
-	}
-	r.SetBody(body)
+	return append(body, "]}"...)
 }

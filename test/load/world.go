@@ -2,227 +2,180 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
-	"time"
+	"strings"
 
-	"github.com/valyala/fasthttp"
+	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/process"
 )
 
+// The stores that there are.
 const (
-	// coldReaders are so many, and their server's indexes so little, that each is
-	// dropped before it is asked for again.
-	coldReaders  = 16
-	coldMaxBytes = "1MiB"
-	leastHistory = 20
+	onSQLite = "sqlite"
+	onRedis  = "redis"
 )
 
-// world is servers on one store with tenants in it, the floors, and beside them
-// a server that keeps no search index.
+// base is what all worlds share.
+type base struct{ binary, dir string }
+
+// world is servers on one store, and the floors on another of the same kind.
 type world struct {
-	servers []*process.Server
-	urls    []string // of the servers that are measured
-	cold    string
-	floor   string
-	tenants []*api
-	chilled *api // the tenant of the cold server
-	stops   []func()
+	base
+	store string
+	data  string // a folder of its own
+	env   []string
+
+	servers []*process.Server // that are measured
+	cold    *process.Server   // keeps next to no search index
+	floor   *process.Floor
+	redis   *goredis.Client // nil where there is none
+
+	writers, readers, chilled []place
+	stops                     []func()
 }
 
-func newWorld(binary, dir string, tenants int, o options) (w *world, err error) {
-	w = &world{}
+// newWorld starts the servers and the floors.
+func newWorld(b base, store string, o options) (w *world, err error) {
+	w = &world{base: b, store: store}
 	defer func() {
 		if err != nil {
-			w.stop()
+			_ = w.stop()
 		}
 	}()
-	data, err := os.MkdirTemp(dir, "world-")
-	if err != nil {
+	if w.data, err = os.MkdirTemp(b.dir, "world-"); err != nil {
 		return nil, err
 	}
-	env := []string{"RAVEN_LIMITS_RATE_PER_MINUTE=0", "RAVEN_LIMITS_UNAUTHENTICATED_PER_MINUTE=0", "RAVEN_LOG_LEVEL=warn"}
-	if o.redis != "" {
-		env = append(env, "RAVEN_STORE_BACKEND=redis", "RAVEN_STORE_REDIS_URL="+o.redis)
+	w.env = []string{
+		fmt.Sprint("RAVEN_LIMITS_RATE_PER_MINUTE=", o.limit), "RAVEN_LIMITS_UNAUTHENTICATED_PER_MINUTE=0",
+		"RAVEN_TENANTS_DEFAULTS_MAX_USERS=1000000", "RAVEN_LOG_LEVEL=warn",
 	}
-	for range o.nodes {
-		if err := w.start(binary, filepath.Join(data, "store"), env); err != nil {
+	url := ""
+	if store == onRedis {
+		if url, err = w.openRedis(o.redis); err != nil {
 			return nil, err
 		}
-		w.urls = append(w.urls, w.servers[len(w.servers)-1].URL+"/api/v1")
 	}
-	folder := "store" // of the keyring, which servers on one Redis share
-	if o.redis == "" {
-		folder = "cold"
+	nodes := 1
+	if store == onRedis {
+		nodes = o.nodes
 	}
-	if err := w.start(binary, filepath.Join(data, folder), append(env, "RAVEN_RECALL_MAX_BYTES="+coldMaxBytes)); err != nil {
-		return nil, err
+	for range nodes {
+		s, err := w.start("store")
+		if err != nil {
+			return nil, err
+		}
+		w.servers = append(w.servers, s)
 	}
-	w.cold = w.servers[len(w.servers)-1].URL + "/api/v1"
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	floor, stop, err := process.Floor(self, "-floors", data, "-redis", o.redis)
-	if err != nil {
+	if w.floor, err = process.StartFloor(self, "-floors", w.data, "-redis", url); err != nil {
 		return nil, err
 	}
-	w.floor, w.stops = floor, append(w.stops, stop)
-	err = w.fill(tenants, o)
-	return w, err
+	w.stops = append(w.stops, w.floor.Stop)
+	return w, nil
 }
 
-func (w *world) start(binary, data string, env []string) error {
-	s, err := process.Start(binary, data, env...)
-	if err != nil {
-		return err
-	}
-	w.servers, w.stops = append(w.servers, s), append(w.stops, s.Kill)
-	return nil
-}
-
-func (w *world) stop() {
-	for _, stop := range w.stops {
-		stop()
-	}
-}
-
-// fill makes the tenants, each with a user who was told of, and users who write.
-func (w *world) fill(tenants int, o options) error {
-	writers := slices.Max(o.connections)/tenants + 1
-	history := max(leastHistory, o.history/tenants)
-	w.tenants = make([]*api, tenants)
-	err := each(tenants, func(i int) error {
-		a := &api{url: w.urls[i%len(w.urls)]}
-		w.tenants[i] = a
-		if err := a.register(); err != nil {
-			return err
-		}
-		for n := range writers {
-			path, err := a.user(fmt.Sprint("w", n))
-			if err != nil {
-				return err
-			}
-			a.writers = append(a.writers, path)
-		}
-		if _, err := a.user("reader"); err != nil {
-			return err
-		}
-		return a.tell("reader", history)
-	})
-	if err != nil {
-		return err
-	}
-	w.chilled = &api{url: w.cold}
-	if err := w.chilled.register(); err != nil {
-		return err
-	}
-	return each(coldReaders, func(i int) error {
-		name := fmt.Sprint("r", i)
-		if _, err := w.chilled.user(name); err != nil {
-			return err
-		}
-		return w.chilled.tell(name, o.history)
-	})
-}
-
-// each runs do for 0 to n-1, some at once, and gives the first error.
-func each(n int, do func(i int) error) error {
-	const atOnce = 16
-	errs := make([]error, atOnce)
-	var wg sync.WaitGroup
-	for worker := range atOnce {
-		wg.Go(func() {
-			for i := worker; i < n && errs[worker] == nil; i += atOnce {
-				errs[worker] = do(i)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
+// openRedis starts a Redis unless one is given.
+func (w *world) openRedis(url string) (string, error) {
+	if url == "" {
+		s, stop, err := backend.StartRedis()
 		if err != nil {
-			return err
+			return "", err
 		}
+		url, w.stops = s.URL(), append(w.stops, stop)
+	} else {
+		w.data = w.dir // servers on one Redis share a keyring
 	}
-	return nil
-}
-
-// api is a tenant and its key.
-type api struct {
-	url, key string
-	writers  []string // paths of their conversations, by ids
-}
-
-func (a *api) register() error {
-	var made struct {
-		APIKey struct{ Key string } `json:"api_key"`
-	}
-	email := fmt.Sprintf("load-%d-%p@example.com", time.Now().UnixNano(), a)
-	raw, err := a.call("POST", "/tenants", marshal(map[string]any{"name": "load", "email": email}))
-	if err != nil {
-		return err
-	}
-	err = json.Unmarshal(raw, &made)
-	a.key = made.APIKey.Key
-	return err
-}
-
-// user makes a user with a conversation, and gives the path of that by ids.
-func (a *api) user(ref string) (path string, err error) {
-	var user, conversation struct{ ID string }
-	raw, err := a.call("PUT", "/users/ext:"+ref, nil)
-	if err == nil {
-		err = json.Unmarshal(raw, &user)
-	}
+	opt, err := goredis.ParseURL(url)
 	if err != nil {
 		return "", err
 	}
-	raw, err = a.call("POST", "/users/ext:"+ref+"/conversations", marshal(map[string]any{"external_ref": "c"}))
-	if err == nil {
-		err = json.Unmarshal(raw, &conversation)
-	}
-	return "/users/" + user.ID + "/conversations/" + conversation.ID, err
+	w.redis = goredis.NewClient(opt)
+	w.env = append(w.env, "RAVEN_STORE_BACKEND=redis", "RAVEN_STORE_REDIS_URL="+url)
+	return url, nil
 }
 
-// tell gives a user so many interactions.
-func (a *api) tell(ref string, count int) error {
-	ports := []string{"Antwerp", "Bergen", "Cadiz", "Durban", "Esbjerg"}
-	for n := 0; n < count; n += 100 {
-		var list []any
-		for i := range min(100, count-n) {
-			list = append(list, map[string]any{"role": "user", "content": fmt.Sprintf(
-				"Parcel %d left the port of %s on day %d with %d crates of instruments.", n+i, ports[(n+i)%5], (n+i)%365, (n+i)%17)})
-		}
-		body := marshal(map[string]any{"interactions": list})
-		if _, err := a.call("POST", "/users/ext:"+ref+"/conversations/ext:c/memory", body); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *api) call(method, path string, body []byte) ([]byte, error) {
-	var req fasthttp.Request
-	var res fasthttp.Response
-	build(&req, a.url+path, a.key, body)
-	req.Header.SetMethod(method)
-	if err := fasthttp.Do(&req, &res); err != nil {
+func (w *world) start(folder string, env ...string) (*process.Server, error) {
+	s, err := process.Start(w.binary, filepath.Join(w.data, folder), append(w.env[:len(w.env):len(w.env)], env...)...)
+	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode() >= 300 {
-		return nil, fmt.Errorf("%s %s: %d: %s", method, path, res.StatusCode(), res.Body())
-	}
-	return slices.Clone(res.Body()), nil
+	w.stops = append(w.stops, s.Kill)
+	return s, nil
 }
 
-func marshal(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
+// startCold starts the server that drops each index before it is asked for again.
+func (w *world) startCold() (err error) {
+	folder := "store" // of the keyring, which servers on one Redis share
+	if w.store == onSQLite {
+		folder = "cold"
 	}
-	return raw
+	w.cold, err = w.start(folder, "RAVEN_RECALL_MAX_BYTES="+coldMaxBytes)
+	return err
+}
+
+// end stops all, and adds to why a measurement failed what servers complained of.
+func (w *world) end(err error) error {
+	if err != nil {
+		for _, s := range append(w.servers, w.cold) {
+			if s != nil {
+				err = fmt.Errorf("%w\n%s", err, lastErrors(s.Log()))
+			}
+		}
+	}
+	return errors.Join(err, w.stop())
+}
+
+// lastErrors are the last errors in a server's log.
+func lastErrors(log string) string {
+	const most = 5
+	var lines []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "")
+}
+
+// stop ends all that was started.
+func (w *world) stop() error {
+	if w.redis != nil {
+		_ = w.redis.Close()
+	}
+	for i := len(w.stops) - 1; i >= 0; i-- {
+		w.stops[i]()
+	}
+	if w.data == w.dir || w.data == "" {
+		return nil
+	}
+	return os.RemoveAll(w.data)
+}
+
+// processes are those of the servers that are measured.
+func (w *world) processes() (pids []int) {
+	for _, s := range w.servers {
+		pids = append(pids, s.Pid())
+	}
+	return pids
+}
+
+func apiOf(s *process.Server) string { return s.URL + "/api/v1" }
+
+// adminOf finds the operator's listener in a server's log.
+func adminOf(s *process.Server) (string, error) {
+	for line := range strings.Lines(s.Log()) {
+		var l struct{ Listener, Addr string }
+		if json.Unmarshal([]byte(line), &l) == nil && l.Listener == "admin" {
+			return "http://" + l.Addr, nil
+		}
+	}
+	return "", errors.New("the server's log names no admin listener")
 }
