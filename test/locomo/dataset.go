@@ -1,4 +1,8 @@
-package main
+// Package locomo reads LoCoMo (Maharana et al., "Evaluating Very Long-Term
+// Conversational Memory of LLM Agents", ACL 2024) and measures evidence recall on
+// it. The data is not part of Raven: its licence, CC BY-NC 4.0, allows evaluation
+// only.
+package locomo
 
 import (
 	"encoding/json"
@@ -7,64 +11,68 @@ import (
 	"time"
 )
 
-// sample is one long conversation between two people, with questions about it:
+// Sample is one long conversation between two people, with questions about it:
 //
 //	[{"sample_id", "speakers": [first, second],
 //	  "sessions": [{"session": 1, "date_time": "1:56 pm on 8 May, 2023",
 //	    "turns": [{"dia_id", "speaker", "text", "blip_caption"?}]}],
 //	  "questions": [{"question", "category": 1…5, "evidence": [dia_id]}]}]
-type sample struct {
+type Sample struct {
 	ID        string     `json:"sample_id"`
 	Speakers  []string   `json:"speakers"`
-	Sessions  []session  `json:"sessions"`
-	Questions []question `json:"questions"`
+	Sessions  []Session  `json:"sessions"`
+	Questions []Question `json:"questions"`
 }
 
-type session struct {
+// Session is one sitting of a conversation.
+type Session struct {
 	DateTime string `json:"date_time"`
-	Turns    []turn `json:"turns"`
+	Turns    []Turn `json:"turns"`
 }
 
-type turn struct {
+// Turn is what somebody said. Load sets Role and At.
+type Turn struct {
 	ID      string `json:"dia_id"`
 	Speaker string `json:"speaker"`
 	Text    string `json:"text"`
 	Caption string `json:"blip_caption"`
 
-	role string
-	at   time.Time
+	Role string    `json:"-"` // user, who spoke first, or assistant
+	At   time.Time `json:"-"`
 }
 
-type question struct {
+// Question is asked about a sample, with the turns that its answer is in.
+type Question struct {
 	Question string   `json:"question"`
 	Category int      `json:"category"`
 	Evidence []string `json:"evidence"`
 }
 
-// adversarial is the category of questions without an answer.
-const adversarial = 5
+// Adversarial is the category of questions without an answer.
+const Adversarial = 5
 
 // turnPause is the time between two turns of a session, for the data has none.
 const turnPause = 5 * time.Second
 
-func (q question) counts() bool { return q.Category != adversarial && len(q.Evidence) > 0 }
+// Counts reports whether the question has an answer whose place is known.
+func (q Question) Counts() bool { return q.Category != Adversarial && len(q.Evidence) > 0 }
 
-// content is the turn as it is stored.
-func (t turn) content() string {
+// Content is the turn as it is stored.
+func (t Turn) Content() string {
 	if t.Caption == "" {
 		return t.Text
 	}
 	return t.Text + " [shares a photo: " + t.Caption + "]"
 }
 
-// load reads the data and gives each turn its role and time. With
+// Load reads the data and gives each turn its role and time. With
 // oneConversation a sample has a single session.
-func load(path string, oneConversation bool) ([]sample, error) {
+func Load(path string, oneConversation bool) ([]Sample, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var samples []sample
+	var samples []Sample
 	if err := json.Unmarshal(raw, &samples); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -79,30 +87,30 @@ func load(path string, oneConversation bool) ([]sample, error) {
 			}
 		}
 		if oneConversation {
-			s.Sessions = []session{joined(s.Sessions)}
+			s.Sessions = []Session{joined(s.Sessions)}
 		}
 	}
 	return samples, nil
 }
 
-func (s *session) date(first string) error {
+func (s *Session) date(first string) error {
 	start, err := time.Parse("3:04 pm on 2 January, 2006", s.DateTime)
 	if err != nil {
 		return err
 	}
 	for i := range s.Turns {
 		t := &s.Turns[i]
-		t.at = start.Add(time.Duration(i) * turnPause)
-		t.role = "assistant"
+		t.At = start.Add(time.Duration(i) * turnPause)
+		t.Role = "assistant"
 		if t.Speaker == first {
-			t.role = "user"
+			t.Role = "user"
 		}
 	}
 	return nil
 }
 
-func joined(list []session) session {
-	var all session
+func joined(list []Session) Session {
+	var all Session
 	for _, s := range list {
 		all.Turns = append(all.Turns, s.Turns...)
 	}
