@@ -15,7 +15,24 @@ import (
 type section struct {
 	title, claim string
 	command      []string // of Go
-	short, long  []string // of the environment
+	short, long  []string // what the form adds: flags, and variables of the environment
+}
+
+// form gives the command with the flags of a form, and its variables.
+func (s section) form(long bool) (command, env []string) {
+	command = slices.Clone(s.command)
+	added := s.short
+	if long {
+		added = s.long
+	}
+	for _, a := range added {
+		if strings.HasPrefix(a, "-") {
+			command = append(command, a)
+		} else {
+			env = append(env, a)
+		}
+	}
+	return command, env
 }
 
 var (
@@ -28,18 +45,15 @@ var (
 
 // run runs the section and gives its part of the page.
 func (s section) run(long bool) (string, error) {
-	env := s.short
-	if long {
-		env = s.long
-	}
-	cmd := exec.Command("go", s.command...) //nolint:gosec // the table's own
+	command, env := s.form(long)
+	cmd := exec.Command("go", command...) //nolint:gosec // the table's own
 	cmd.Env = append(os.Environ(), env...)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	took := time.Since(began).Round(time.Second)
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s.\n\n", s.claim,
-		strings.Join(append(slices.Clone(env), "go "+quoted(s.command)), " "), verdict(err), took,
+		strings.Join(append(slices.Clone(env), "go "+quoted(command)), " "), verdict(err), took,
 		began.UTC().Format("2 January 2006"), word("git", "describe", "--tags", "--always", "--dirty"))
 	figures(&page, out)
 	if err != nil {
