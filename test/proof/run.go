@@ -35,12 +35,13 @@ func (s section) form(long bool) (command, env []string) {
 	return command, env
 }
 
-var (
+var ( // what a command prints of figures
 	figure = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.+)$`)
 	ended  = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL): (\S+) \(([\d.]+)s\)`)
 	table  = regexp.MustCompile(`(?m)^\|.*\|$`)
 	bench  = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
 	plain  = regexp.MustCompile(`(?m)^(recall@|\d+ facts found|\s+category ).*$`)
+	note   = regexp.MustCompile(`(?m)^- .*$`)
 )
 
 // run runs the section and gives its part of the page.
@@ -98,6 +99,9 @@ func figures(page *strings.Builder, out []byte) {
 	}
 	if rows := table.FindAll(out, -1); len(rows) > 0 {
 		fmt.Fprintf(page, "\n%s\n", bytes.Join(rows, []byte("\n")))
+	}
+	if notes := note.FindAll(out, -1); len(notes) > 0 {
+		fmt.Fprintf(page, "\n%s\n", bytes.Join(notes, []byte("\n")))
 	}
 }
 
