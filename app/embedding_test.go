@@ -13,7 +13,7 @@ import (
 
 // queue is one whose users wait, and whom nobody works off.
 func queue() *embedding {
-	return newEmbedding(&App{log: slog.New(slog.DiscardHandler)})
+	return newEmbedding(&App{clock: clock{}, log: slog.New(slog.DiscardHandler)})
 }
 
 func heardOf(e *embedding, user core.UserID, conversation core.ConversationID, numbers ...int64) {

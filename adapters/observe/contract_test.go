@@ -13,6 +13,7 @@ import (
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
+	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/contract"
 )
 
@@ -53,9 +54,9 @@ func TestContractOfAWrappedStore(t *testing.T) {
 		return p.dir
 	}
 	contract.All(t, contract.Backend{
-		Open: func(t *testing.T) contract.Store { return open(t, t.TempDir(), sqlite.Options{}) },
+		Open: func(t *testing.T) contract.Store { return open(t, backend.Embedded(t), sqlite.Options{}) },
 		OpenWith: func(t *testing.T, maxOutbox int64, events func(core.TenantID)) contract.Store {
-			return open(t, t.TempDir(), sqlite.Options{MaxOutbox: maxOutbox, Events: events})
+			return open(t, backend.Embedded(t), sqlite.Options{MaxOutbox: maxOutbox, Events: events})
 		},
 		Break: func(t *testing.T, s contract.Store) { closePlaced(t, s) },
 		Reopen: func(t *testing.T, s contract.Store) contract.Store {

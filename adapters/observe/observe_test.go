@@ -169,3 +169,31 @@ func TestWrappedKeysKeepTheirNames(t *testing.T) {
 		t.Error("there is a name that nobody has")
 	}
 }
+
+// shut is a gate that keeps calls from being made, or their answers from being
+// given.
+type shut struct {
+	recorder
+	before, after error
+}
+
+func (s *shut) Before(context.Context, string, string) error { return s.before }
+
+func (s *shut) After(_ context.Context, _, _ string, err error) error {
+	return errors.Join(err, s.after)
+}
+
+func TestGateDecidesWhatBecomesOfACall(t *testing.T) {
+	t.Parallel()
+	down := core.Unavailable(nil)
+	for _, g := range []*shut{{before: down}, {after: down}} {
+		_, err := observe.NewStore(quick{}, g).MemoryVersion(context.WithValue(t.Context(), beganKey{}, true), "", "")
+		if !errors.Is(err, down) || !slices.Equal(g.ended, []string{"Changes.MemoryVersion unavailable"}) {
+			t.Errorf("%v, %v", err, g.ended)
+		}
+		_, _, err = observe.NewPoster(receiver(204), g).Post(t.Context(), "", nil, nil)
+		if !errors.Is(err, down) || g.ended[1] != "Webhooks.Post unavailable" {
+			t.Errorf("%v, %v", err, g.ended)
+		}
+	}
+}

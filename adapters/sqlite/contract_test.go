@@ -5,15 +5,16 @@ import (
 
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/contract"
 )
 
 func TestContract(t *testing.T) {
 	t.Parallel()
 	contract.All(t, contract.Backend{
-		Open: func(t *testing.T) contract.Store { return openPlaced(t, t.TempDir()) },
+		Open: func(t *testing.T) contract.Store { return openPlaced(t, backend.Embedded(t)) },
 		OpenWith: func(t *testing.T, maxOutbox int64, events func(core.TenantID)) contract.Store {
-			return openWith(t, t.TempDir(), sqlite.Options{MaxOutbox: maxOutbox, Events: events})
+			return openWith(t, backend.Embedded(t), sqlite.Options{MaxOutbox: maxOutbox, Events: events})
 		},
 		Break: func(t *testing.T, s contract.Store) { closePlaced(t, s) },
 		Reopen: func(t *testing.T, s contract.Store) contract.Store {

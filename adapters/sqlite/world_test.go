@@ -12,6 +12,7 @@ import (
 
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/test/backend"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return newWorldIn(t, t.TempDir())
+	return newWorldIn(t, backend.Embedded(t))
 }
 
 func newWorldIn(t testing.TB, dir string) *world {

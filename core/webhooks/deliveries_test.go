@@ -83,6 +83,22 @@ func TestSecretOfAnEarlierRunIsNotShownAgain(t *testing.T) {
 	})
 }
 
+func TestTestEventOfAnOperationIsSentOnce(t *testing.T) {
+	t.Parallel()
+	inWorld(t, webhooks.Options{}, func(t *testing.T, w *world) {
+		caller, _ := w.tenant()
+		op := core.Op{ID: "op_01m8798j7ea8zy5nzkyka459yx", Until: time.Now().Add(time.Hour)}
+		for range 2 {
+			if _, err := w.service.Test(t.Context(), caller, op); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := w.service.Log(t.Context(), caller, "", 10); err != nil || len(list.Items) != 1 {
+			t.Errorf("%d deliveries, %v", len(list.Items), err)
+		}
+	})
+}
+
 func TestTestEventIsSentAndHasNoNumber(t *testing.T) {
 	t.Parallel()
 	inWorld(t, webhooks.Options{}, func(t *testing.T, w *world) {

@@ -21,6 +21,7 @@ import (
 	"github.com/raven-memory/raven/core/recall"
 	"github.com/raven-memory/raven/core/sealing"
 	"github.com/raven-memory/raven/core/tenancy"
+	"github.com/raven-memory/raven/test/backend"
 )
 
 // clock is a clock that the test moves.
@@ -59,7 +60,7 @@ func newWorld(t *testing.T, tenantKeys ...bool) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
 	var err error
-	dir := t.TempDir()
+	dir := backend.Embedded(t)
 	if w.store, err = sqlite.Open(w.ctx, dir, sqlite.Options{}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func TestEmbeddedStoreRedisAndModelAgree(t *testing.T) {
 	t.Parallel()
 	contract.SideBySide(t, func(t *testing.T) (embedded, onRedis contract.Store) {
-		one, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+		one, err := sqlite.Open(t.Context(), backend.Embedded(t), sqlite.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

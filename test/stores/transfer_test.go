@@ -21,7 +21,7 @@ type movable interface {
 
 func openEmbedded(t *testing.T) movable {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	s, err := sqlite.Open(t.Context(), backend.Embedded(t), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
