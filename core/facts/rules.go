@@ -14,6 +14,7 @@ type rule struct {
 	// takes the older one's place.
 	single  bool
 	pattern *regexp.Regexp // from the sentence's start; its last group is the value
+	sieve   sieve
 	fits    func(value string) bool
 }
 
@@ -51,23 +52,30 @@ func (Rules) Extract(in core.Interaction) []core.FactCandidate {
 
 // stated gives what one sentence states.
 func stated(sentence string) []core.FactCandidate {
-	if asks(sentence) || supposes.MatchString(sentence) {
+	if asks(sentence) {
 		return nil
 	}
 	var found []core.FactCandidate
 	for _, part := range clauses(bare(sentence)) {
-		for _, r := range rules {
+		for i := range rules {
+			r := &rules[i]
 			if attribute, value, ok := r.match(part); ok {
 				found = append(found, core.FactCandidate{Attribute: attribute, Value: value, Single: r.single, Text: sentence})
 			}
 		}
+	}
+	if len(found) > 0 && supposes.MatchString(sentence) { // it costs more than all before, and is seldom asked
+		return nil
 	}
 	return found
 }
 
 // match reads a clause. A pattern with two groups gives the attribute's own
 // words first: My favorite COLOUR is GREEN.
-func (r rule) match(part string) (attribute, value string, ok bool) {
+func (r *rule) match(part string) (attribute, value string, ok bool) {
+	if !r.sieve.passes(part) {
+		return "", "", false
+	}
 	m := r.pattern.FindStringSubmatch(part)
 	if m == nil {
 		return "", "", false
@@ -130,6 +138,9 @@ var (
 // clauses gives the parts of a sentence that begin with who says it.
 func clauses(sentence string) []string {
 	parts := []string{sentence}
+	if !strings.Contains(sentence, "I") && !strings.Contains(sentence, "My") && !strings.Contains(sentence, "my") {
+		return parts // clauseStart would find nothing, and take its time
+	}
 	for _, at := range clauseStart.FindAllStringIndex(sentence, -1) {
 		parts = append(parts, bare(sentence[at[0]:]))
 	}

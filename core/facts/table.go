@@ -63,13 +63,13 @@ var rules = []rule{
 	whose("son|daughter|kids|children|grandson|granddaughter|grandkids|twins|stepson|stepdaughter"),
 	whose("dog|cat|puppy|pup|kitten|horse|parrot|rabbit|hamster|turtle|turtles|dogs|cats"),
 	whose("sister|brother|sisters|brothers|siblings|nephew|niece|nephews|nieces"),
-	anywhere("runs", false, `\b(?:my|My) (?:own )?((?:\w+ )?(?:studio|store|shop|business|company|startup|start-up|bakery|restaurant|cafe|blog|podcast|YouTube channel|clinic|farm|practice))\b`, thing),
-	anywhere("knows", false, `\b(?:my|My) (?:\w+ )?(?:friend|buddy|pal|colleague|coworker|neighbor|neighbour|roommate|teammate|mentor|coach) ([A-Z][a-z]+)\b`, proper),
-	anywhere("pet", false, `\b(?:my|My) (?:\w+ )?(?:dog|cat|puppy|pup|kitten|horse|parrot|turtle),? ([A-Z][a-z]+)\b`, proper),
-	anywhere("son", true, `\b(?:my|My) son,? ([A-Z][a-z]+)\b`, proper),
-	anywhere("daughter", true, `\b(?:my|My) daughter,? ([A-Z][a-z]+)\b`, proper),
-	anywhere("wife", true, `\b(?:my|My) wife,? ([A-Z][a-z]+)\b`, proper),
-	anywhere("husband", true, `\b(?:my|My) husband,? ([A-Z][a-z]+)\b`, proper),
+	anywhere("runs", false, `(?:own )?((?:\w+ )?(?:studio|store|shop|business|company|startup|start-up|bakery|restaurant|cafe|blog|podcast|YouTube channel|clinic|farm|practice))\b`, thing),
+	anywhere("knows", false, `(?:\w+ )?(?:friend|buddy|pal|colleague|coworker|neighbor|neighbour|roommate|teammate|mentor|coach) ([A-Z][a-z]+)\b`, proper),
+	anywhere("pet", false, `(?:\w+ )?(?:dog|cat|puppy|pup|kitten|horse|parrot|turtle),? ([A-Z][a-z]+)\b`, proper),
+	anywhere("son", true, `son,? ([A-Z][a-z]+)\b`, proper),
+	anywhere("daughter", true, `daughter,? ([A-Z][a-z]+)\b`, proper),
+	anywhere("wife", true, `wife,? ([A-Z][a-z]+)\b`, proper),
+	anywhere("husband", true, `husband,? ([A-Z][a-z]+)\b`, proper),
 	first("is learning", false, `(?:I'm|I am|I've been) `+adverb+`(?:learning|taking lessons in|taking classes in) (?:to |how to )?(.+)`, lasting),
 	first("is training for", false, `(?:I'm|I am|I've been) `+adverb+`training for (.+)`, lasting),
 	first("joined", false, `I(?:'ve| have)? `+adverb+`(?:joined|signed up for|enrolled in) (.+)`, lasting),
@@ -99,7 +99,8 @@ var rules = []rule{
 }
 
 func first(attribute string, single bool, pattern string, fits func(string) bool) rule {
-	return rule{attribute: attribute, single: single, pattern: regexp.MustCompile(`^` + pattern), fits: fits}
+	pattern = `^` + pattern
+	return rule{attribute: attribute, single: single, pattern: regexp.MustCompile(pattern), sieve: beginning(pattern), fits: fits}
 }
 
 // named is for the name of somebody's relative or animal.
@@ -107,14 +108,20 @@ func named(who string) rule {
 	return first(who, true, `(?:My|my) (?:older |younger |little |big |new |dear |lovely )?`+regexp.QuoteMeta(who)+`(?:'s name is|’s name is| is `+of+`|, whose name is) (.+)`, proper)
 }
 
-// anywhere is a rule whose pattern need not begin the clause.
+const mine = `\b(?:my|My) `
+
+// anywhere is a rule whose pattern need not begin the clause. What it finds is
+// somebody's own.
 func anywhere(attribute string, single bool, pattern string, fits func(string) bool) rule {
-	return rule{attribute: attribute, single: single, pattern: regexp.MustCompile(pattern), fits: fits}
+	return rule{
+		attribute: attribute, single: single, pattern: regexp.MustCompile(mine + pattern), fits: fits,
+		sieve: sieve{holding: []string{"my ", "My "}},
+	}
 }
 
 // whose says whom, or which animal, somebody calls theirs.
 func whose(who string) rule {
-	return anywhere("has", false, `\b(?:my|My) (?:(?:older|younger|little|big|oldest|youngest|new|two|three|four|own|dear|lovely) )?(`+who+
+	return anywhere("has", false, `(?:(?:older|younger|little|big|oldest|youngest|new|two|three|four|own|dear|lovely) )?(`+who+
 		`)(?:[.,!;:]|['’]|$|\s(?:and|is|was|are|were|has|have|had|got|to|who|for|in|at|on|with|about|that|when|because|so|just|really|also|always|loves?|likes?|said|went)\b|\s[A-Z])`, nil)
 }
 
