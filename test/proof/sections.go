@@ -114,7 +114,7 @@ func sections(locomo string) []section {
 			},
 			section{
 				title: "Beside its peers", claim: "The same turns stored and the same questions asked, in one run; then each is killed.",
-				command: []string{"run", "./test/peers", "-data", locomo},
+				command: []string{"run", "./test/peers", "-data", locomo}, short: []string{"-rounds=1", "-kills=5"},
 			})
 	}
 	return list
