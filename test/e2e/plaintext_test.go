@@ -108,11 +108,28 @@ func everywhere(t *testing.T) keepers {
 			t.Fatal(err)
 		}
 		defer conn.Close(t.Context())
+		awaitEvents(t, conn)
 		if _, err := conn.Exec(t.Context(), "CHECKPOINT"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return k
+}
+
+// awaitEvents waits until the audit log holds any. A server that was killed may
+// leave the lease of it, which has to run out first.
+func awaitEvents(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	for end := time.Now().Add(2 * patience); ; time.Sleep(50 * time.Millisecond) {
+		var there bool
+		err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM audit_events)").Scan(&there)
+		if there {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the audit log holds no event (%v)", err)
+		}
+	}
 }
 
 // TestNoPlaintextAtRestOrInLogs writes canaries in every field that a person
