@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,10 +39,12 @@ func (s section) form(long bool) (command, env []string) {
 var ( // what a command prints of figures
 	figure = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (.+)$`)
 	ended  = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL): (\S+) \(([\d.]+)s\)`)
-	table  = regexp.MustCompile(`(?m)^\|.*\|$`)
-	bench  = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
-	plain  = regexp.MustCompile(`(?m)^(recall@|\d+ facts found|\s+category ).*$`)
-	note   = regexp.MustCompile(`(?m)^- .*$`)
+	// started is where a server of the test listens, which is no figure.
+	started = regexp.MustCompile(`^\w+ on 127\.0\.0\.1:\d+ from `)
+	table   = regexp.MustCompile(`(?m)^\|.*\|$`)
+	bench   = regexp.MustCompile(`(?m)^Benchmark\S+\s.*$`)
+	plain   = regexp.MustCompile(`(?m)^(recall@|\d+ facts found|\s+category ).*$`)
+	note    = regexp.MustCompile(`(?m)^- .*$`)
 )
 
 // run runs the section and gives its part of the page.
@@ -74,6 +77,9 @@ func verdict(err error) string {
 func quoted(args []string) string {
 	var list []string
 	for _, a := range args {
+		if filepath.IsAbs(a) {
+			a = filepath.Base(a) // where it lies is this machine's own
+		}
 		if strings.ContainsAny(a, "|^$ *") {
 			a = "'" + a + "'"
 		}
@@ -86,11 +92,16 @@ func quoted(args []string) string {
 // they ended, tables, benchmarks.
 func figures(page *strings.Builder, out []byte) {
 	for _, m := range ended.FindAllSubmatch(out, -1) {
+		if string(m[1]) == "PASS" && bytes.Count(m[2], []byte("/")) > 1 {
+			continue // of a table of hundreds
+		}
 		fmt.Fprintf(page, "- `%s`: %s, %s s\n", m[2], strings.ToLower(string(m[1])), m[3])
 	}
 	var lines [][]byte
 	for _, m := range figure.FindAllSubmatch(out, -1) {
-		lines = append(lines, m[1])
+		if !started.Match(m[1]) {
+			lines = append(lines, m[1])
+		}
 	}
 	lines = append(lines, bench.FindAll(out, -1)...)
 	lines = append(lines, plain.FindAll(out, -1)...)
