@@ -146,11 +146,11 @@ func (a *App) notify(tenant core.TenantID) {
 
 // auditWork is what the log needs done beside the relay.
 func (a *App) auditWork() []periodic {
-	list := []periodic{{flushRefusals, a.audit.service.FreshRefusals(), "noting refused keys", a.audit.service.FlushRefusals, false}}
+	list := []periodic{{flushRefusals, a.audit.service.FreshRefusals(), "noting refused keys", a.audit.service.FlushRefusals}}
 	if a.cfg.Audit.Backend != config.AuditStore {
 		now := make(chan struct{}, 1)
 		now <- struct{}{}
-		list = append(list, periodic{carryEvery, now, "moving the audit log", a.carryOver(), false})
+		list = append(list, periodic{carryEvery, now, "moving the audit log", a.carryOver()})
 	}
 	return list
 }

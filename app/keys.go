@@ -136,16 +136,16 @@ func (a *App) keyWork() []periodic {
 		{sweep, nil, "dropping opened data keys", func(context.Context) error {
 			a.sealing.Sweep()
 			return nil
-		}, false},
-		{a.cfg.Memory.SweepEvery, a.reencrypt, "re-encrypting", worker.Run, false},
+		}},
+		{a.cfg.Memory.SweepEvery, a.reencrypt, "re-encrypting", worker.Run},
 		{rewrapEvery, nil, "rewrapping data keys", func(ctx context.Context) error {
 			return a.sealing.RewrapAll(ctx, nil)
-		}, false},
+		}},
 	}
 	if age := a.cfg.Keys.RotateAfter; age > 0 {
 		list = append(list, periodic{min(rotateOldEvery, age), nil, "replacing old data keys", func(ctx context.Context) error {
 			return a.sealing.RotateOld(ctx, age)
-		}, false})
+		}})
 	}
 	return list
 }

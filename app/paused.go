@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -33,7 +34,7 @@ type Job struct {
 
 // Jobs are all kinds there are. Only one caller at a time may run them.
 func (a *App) Jobs() (list []Job) {
-	for _, p := range a.periodic() {
+	for _, p := range slices.Concat(a.sharedWork(), a.ownWork()) {
 		list = append(list, Job{p.doing, p.work})
 	}
 	quietly := func(work func(context.Context)) func(context.Context) error {

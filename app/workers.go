@@ -37,8 +37,8 @@ func newWorkers(log *slog.Logger, hooks []observe.Hook) *workers {
 	return &workers{log: log, hooks: hooks, holder: rand.Text(), ctx: ctx, stop: cancel}
 }
 
-// every runs work each interval if it is this process's turn, and when it is
-// woken.
+// every runs work each interval, where turn is not nil if it is this process's
+// turn, and when it is woken.
 func (w *workers) every(p periodic, turn func(context.Context, periodic) (bool, error)) {
 	w.wg.Go(func() {
 		ticker := time.NewTicker(p.interval)
@@ -49,7 +49,9 @@ func (w *workers) every(p periodic, turn func(context.Context, periodic) (bool, 
 			case <-w.ctx.Done():
 				return
 			case <-ticker.C:
-				mine, err = turn(w.ctx, p)
+				if turn != nil {
+					mine, err = turn(w.ctx, p)
+				}
 			case <-p.wake:
 			}
 			if mine {
@@ -70,7 +72,10 @@ func (w *workers) close() {
 // startWorkers starts what the services need done without being asked.
 func (a *App) startWorkers() {
 	w := a.workers
-	for _, p := range a.periodic() {
+	for _, p := range a.ownWork() {
+		w.every(p, nil)
+	}
+	for _, p := range a.sharedWork() {
 		w.every(p, a.turn)
 	}
 	for range a.learner.workers() {
@@ -92,30 +97,34 @@ type periodic struct {
 	wake     <-chan struct{} // nil: nobody wakes it
 	doing    string
 	work     func(context.Context) error
-	ofAll    bool // goes through all tenants, whichever process does it
 }
 
-// turn reports whether this process is to do the work now: what goes through all
-// tenants is done by one process in each interval. The lease is not given back, so
-// that the others leave the work alone, and ends before the next interval does.
+// turn reports whether this process is to do shared work now, which one process
+// does in each interval. The lease is not given back, so that the others leave the
+// work alone, and ends before the next interval does.
 func (a *App) turn(ctx context.Context, p periodic) (bool, error) {
 	leases := a.leases()
-	if !p.ofAll || leases == nil {
+	if leases == nil {
 		return true, nil
 	}
 	now, work := a.clock.Now(), "work:"+strings.ReplaceAll(p.doing, " ", "-")
 	return leases.Lease(ctx, core.DeploymentTenant, work, a.workers.holder, now, now.Add(p.interval*9/10))
 }
 
-func (a *App) periodic() []periodic {
+// sharedWork goes through all tenants, whichever process does it.
+func (a *App) sharedWork() []periodic {
 	sweep := a.cfg.Memory.SweepEvery
-	return slices.Concat([]periodic{
-		{min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle, true},
-		{sweep, nil, "removing expired memory", a.memory.Sweep, true},
-		{sweep, nil, "forgetting old operations", a.sweepOperations, true},
-		{purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge, true},
-		{flushUsesAt, nil, "noting when keys were used", a.keys.FlushUses, false},
-	}, a.keyWork(), a.auditWork())
+	return []periodic{
+		{min(sweep, a.cfg.Memory.IdleFlush), nil, "sealing idle buffers", a.flushIdle},
+		{sweep, nil, "removing expired memory", a.memory.Sweep},
+		{sweep, nil, "forgetting old operations", a.sweepOperations},
+		{purgeAtLeast, a.purge, "removing deleted tenants", a.tenancy.Purge},
+	}
+}
+
+// ownWork is what each process has to do itself.
+func (a *App) ownWork() []periodic {
+	return slices.Concat([]periodic{{flushUsesAt, nil, "noting when keys were used", a.keys.FlushUses}}, a.keyWork(), a.auditWork())
 }
 
 func (a *App) flushIdle(ctx context.Context) error {

@@ -179,19 +179,21 @@ func (s *Server) noteRead(ctx context.Context, caller core.Caller, what audit.Re
 }
 
 // receipt is what of a recall's items is noted.
-func receipt(items []recall.Item) []audit.ReadItem {
-	out := make([]audit.ReadItem, 0, len(items))
-	for i := range items {
-		out = append(out, audit.ReadItem{ID: items[i].ID, Score: &items[i].Score})
-	}
-	return out
+func receipt(items []recall.Item) func() []audit.ReadItem {
+	return readItems(items, func(i *recall.Item) audit.ReadItem { return audit.ReadItem{ID: i.ID, Score: &i.Score} })
 }
 
 // readIDs is what is noted of a read that ranks nothing.
-func readIDs[T any](list []T, id func(T) string) []audit.ReadItem {
-	out := make([]audit.ReadItem, 0, len(list))
-	for _, v := range list {
-		out = append(out, audit.ReadItem{ID: id(v)})
+func readIDs[T any](list []T, id func(T) string) func() []audit.ReadItem {
+	return readItems(list, func(v *T) audit.ReadItem { return audit.ReadItem{ID: id(*v)} })
+}
+
+func readItems[T any](list []T, item func(*T) audit.ReadItem) func() []audit.ReadItem {
+	return func() []audit.ReadItem {
+		out := make([]audit.ReadItem, 0, len(list))
+		for i := range list {
+			out = append(out, item(&list[i]))
+		}
+		return out
 	}
-	return out
 }

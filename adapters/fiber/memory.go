@@ -81,6 +81,8 @@ func blobToJSON(b memory.Blob) blobJSON {
 	}
 }
 
+func blobID(b memory.Blob) string { return string(b.ID) }
+
 func interactionID(in core.Interaction) string { return string(in.ID) }
 
 func (s *Server) ingest(r *request, in ingestJSON) (a answer, err error) {
@@ -187,7 +189,7 @@ func (s *Server) listBlobs(r *request) (answer, error) {
 	page, err := s.Memory.Blobs(r.ctx, r.caller, user, cursor, r.query.limit())
 	if err == nil {
 		err = s.noteRead(r.ctx, r.caller, audit.Read{
-			Kind: "blobs", User: user, Items: readIDs(page.Items, func(b memory.Blob) string { return string(b.ID) }),
+			Kind: "blobs", User: user, Items: readIDs(page.Items, blobID),
 		})
 	}
 	return answer{status: http.StatusOK, body: listOf(page, blobToJSON)}, err
@@ -205,7 +207,7 @@ func (s *Server) getBlob(r *request) (answer, error) {
 	b, err := s.Memory.Blob(r.ctx, r.caller, user, id)
 	if err == nil {
 		err = s.noteRead(r.ctx, r.caller, audit.Read{
-			Kind: "blob", User: user, Conversation: b.Conversation, Items: []audit.ReadItem{{ID: string(b.ID)}},
+			Kind: "blob", User: user, Conversation: b.Conversation, Items: readIDs([]memory.Blob{b}, blobID),
 		})
 	}
 	out := openBlobJSON{blobJSON: blobToJSON(b), Interactions: []interactionJSON{}}

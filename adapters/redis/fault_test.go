@@ -94,7 +94,7 @@ func failSaving(t *testing.T, server *backend.RedisServer) func() {
 		t.Fatal(err)
 	}
 	set("save", "3600 1")
-	command(t, server.URL(), "BGSAVE")
+	command(t, server.URL(), "BGSAVE", "SCHEDULE") // after what else may be under way
 	eventually(t, func() error {
 		info, _ := command(t, server.URL(), "INFO", "persistence").(string)
 		if !strings.Contains(info, "rdb_last_bgsave_status:err") {

@@ -16,6 +16,10 @@ type txn struct {
 	tenant   int64         // 0 for the deployment
 	recorded core.TenantID // whose events the step recorded, "" for none
 	grown    core.Usage    // of what countMemory was told
+
+	// recounted says that the step counted anew what the tenant uses, with what
+	// the steps before it in the transaction had it use more.
+	recounted bool
 }
 
 // none is the outcome of a step that has none.
@@ -46,8 +50,8 @@ func ownStep[T any](ctx context.Context, s *Store, op core.Op, run func(*txn) (T
 		t := &txn{session: q, store: s}
 		outcome, err = once(t, op, run)
 		recorded = t.recorded
-		if err == nil && t.grown != (core.Usage{}) {
-			s.writer.grow(t.tenant, t.grown)
+		if err == nil {
+			s.writer.grow(t)
 		}
 		return err
 	})

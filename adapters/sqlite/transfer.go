@@ -172,7 +172,8 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 		if err := t.importEvents(image.Events); err != nil {
 			return err
 		}
-		err = t.exec(`UPDATE tenants SET email_key = ?2, profile = ?3, retention_days = ?4, max_users = ?5, max_conversations = ?6,
+		t.recounted = true
+		return t.exec(`UPDATE tenants SET email_key = ?2, profile = ?3, retention_days = ?4, max_users = ?5, max_conversations = ?6,
 			batch_size = ?7, encryption_mode = ?8, rate_per_minute = ?9, version = ?10, created_at = ?11, updated_at = ?12,
 			suspended_at = ?15, audit_reads = ?16, deleted_at = NULL, purged = 0, last_seq = ?13, trimmed_seq = ?13 - ?14,
 			users = (SELECT count(*) FROM users WHERE tenant = ?1),
@@ -184,10 +185,6 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 			t.tenant, image.EmailKey, bytesOf(r.Profile), r.Settings.RetentionDays, r.Settings.MaxUsers,
 			r.Settings.MaxConversationsPerUser, r.Settings.BatchSize, r.Settings.EncryptionMode, r.Settings.RateLimitPerMinute,
 			r.Version, ms(r.CreatedAt), ms(r.UpdatedAt), image.LastSeq, len(image.Events), maybeMS(r.SuspendedAt), r.Settings.AuditReads)
-		if err == nil {
-			delete(s.writer.grown, t.tenant) // it was counted with the rest
-		}
-		return err
 	})
 }
 

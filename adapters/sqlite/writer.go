@@ -164,14 +164,20 @@ func (w *writer) finish(err error) {
 	clear(w.jobs)
 }
 
-// grow adds to what a tenant uses when the step under way is kept.
-func (w *writer) grow(tenant int64, by core.Usage) {
-	sum := w.grown[tenant]
-	sum.Interactions += by.Interactions
-	sum.Buffered += by.Buffered
-	sum.Blobs += by.Blobs
-	sum.BlobBytes += by.BlobBytes
-	w.grown[tenant] = sum
+// grow adds what a step, which is kept, had its tenant use more.
+func (w *writer) grow(t *txn) {
+	if t.recounted {
+		delete(w.grown, t.tenant)
+	}
+	if t.grown == (core.Usage{}) {
+		return
+	}
+	sum := w.grown[t.tenant]
+	sum.Interactions += t.grown.Interactions
+	sum.Buffered += t.grown.Buffered
+	sum.Blobs += t.grown.Blobs
+	sum.BlobBytes += t.grown.BlobBytes
+	w.grown[t.tenant] = sum
 }
 
 // settle writes what tenants use more into their rows.

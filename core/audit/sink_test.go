@@ -206,7 +206,7 @@ func TestReadIsRecordedWithoutContent(t *testing.T) {
 	caller := core.Caller{Tenant: tenant, Key: "key_a"}
 	score := 1.25
 	err := w.service.Read(w.Context(), caller, audit.Read{
-		Kind: "context", User: "usr_a", Items: []audit.ReadItem{{ID: "int_a", Score: &score}, {ID: "int_b"}},
+		Kind: "context", User: "usr_a", Items: func() []audit.ReadItem { return []audit.ReadItem{{ID: "int_a", Score: &score}, {ID: "int_b"}} },
 	})
 	if err != nil || len(w.recorder.events) != 1 {
 		t.Fatalf("%v, %d events", err, len(w.recorder.events))

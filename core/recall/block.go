@@ -41,7 +41,13 @@ type block struct {
 	episodes []int32
 	recent   []int32
 	older    []int32 // recent turns that did not fit
-	facts    []scoredFact
+	facts    []shownFact
+}
+
+// shownFact is a fact with its line.
+type shownFact struct {
+	scoredFact
+	text string
 }
 
 // extent is a part of a text.
@@ -205,7 +211,7 @@ func (b *block) render() Context {
 		text.WriteString("\n")
 	}
 	for _, f := range b.facts {
-		text.WriteString(f.line() + "\n")
+		text.WriteString(f.text + "\n")
 		out.Items = append(out.Items, f.item())
 	}
 	for _, slot := range slices.Concat(b.episodes, b.recent) {

@@ -187,7 +187,7 @@ func (b *block) addFacts(list []scoredFact, shared bool) {
 			}
 			continue
 		}
-		b.facts = append(b.facts, f)
+		b.facts = append(b.facts, shownFact{f, line})
 		b.size += len(line) + 1
 	}
 }

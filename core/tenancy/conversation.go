@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"context"
-	"strings"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -73,22 +72,8 @@ func (s *Service) Conversation(ctx context.Context, caller core.Caller, user cor
 // ResolveConversation gives the id that a caller's way of naming a conversation
 // stands for: an id, which is not looked up, or "ext:" and an external reference.
 func (s *Service) ResolveConversation(ctx context.Context, caller core.Caller, user core.UserID, name string) (core.ConversationID, error) {
-	ref, ok := strings.CutPrefix(name, refPrefix)
-	if !ok {
-		if id := core.ConversationID(name); id.Valid() {
-			return id, nil
-		}
-		return "", core.NotFound()
-	}
-	if core.CheckExternalRef(ref) != "" {
-		return "", core.NotFound()
-	}
-	key, err := s.conversationRef(ctx, caller.Tenant, user, &ref)
-	if err != nil {
-		return "", err
-	}
-	record, err := s.Store.ConversationByRef(ctx, caller.Tenant, user, key)
-	return record.ID, err
+	id, _, err := s.findConversation(ctx, caller, user, name, false)
+	return id, err
 }
 
 // Conversations pages through a user's conversations by creation.

@@ -93,47 +93,55 @@ func (s *Service) named(run func(known bool) (remembered bool, err error)) error
 	return err
 }
 
-// findUser is ResolveUser from what is known, if that may be used; remembered says
-// whether it was.
+// findUser gives the id that a caller's way of naming a user stands for, from what
+// is known if that may be used; remembered says whether it was.
 func (s *Service) findUser(ctx context.Context, caller core.Caller, text string, known bool) (id core.UserID, remembered bool, err error) {
 	ref, external := strings.CutPrefix(text, refPrefix)
-	if !external || core.CheckExternalRef(ref) != "" {
-		id, err = s.ResolveUser(ctx, caller, text)
-		return id, false, err
+	switch {
+	case !external && core.UserID(text).Valid():
+		return core.UserID(text), false, nil
+	case !external, core.CheckExternalRef(ref) != "":
+		return "", false, core.NotFound()
 	}
 	key, err := s.userRef(ctx, caller.Tenant, &ref)
 	if err != nil {
 		return "", false, err
 	}
-	of := name{tenant: caller.Tenant, key: key}
-	if id, ok := s.names.get(of); ok && known {
-		return core.UserID(id), true, nil
-	}
-	record, err := s.Store.UserByRef(ctx, caller.Tenant, key)
-	if err == nil {
-		s.names.put(of, string(record.ID))
-	}
-	return record.ID, false, err
+	return remember(&s.names, name{tenant: caller.Tenant, key: key}, known, func() (core.UserID, error) {
+		record, err := s.Store.UserByRef(ctx, caller.Tenant, key)
+		return record.ID, err
+	})
 }
 
 // findConversation is findUser for a conversation.
 func (s *Service) findConversation(ctx context.Context, caller core.Caller, user core.UserID, text string, known bool) (id core.ConversationID, remembered bool, err error) {
 	ref, external := strings.CutPrefix(text, refPrefix)
-	if !external || core.CheckExternalRef(ref) != "" {
-		id, err = s.ResolveConversation(ctx, caller, user, text)
-		return id, false, err
+	switch {
+	case !external && core.ConversationID(text).Valid():
+		return core.ConversationID(text), false, nil
+	case !external, core.CheckExternalRef(ref) != "":
+		return "", false, core.NotFound()
 	}
 	key, err := s.conversationRef(ctx, caller.Tenant, user, &ref)
 	if err != nil {
 		return "", false, err
 	}
-	of := name{tenant: caller.Tenant, user: user, key: key}
-	if id, ok := s.names.get(of); ok && known {
-		return core.ConversationID(id), true, nil
+	return remember(&s.names, name{tenant: caller.Tenant, user: user, key: key}, known, func() (core.ConversationID, error) {
+		record, err := s.Store.ConversationByRef(ctx, caller.Tenant, user, key)
+		return record.ID, err
+	})
+}
+
+// remember gives what a name is known to stand for, if that may be used, else what
+// is looked up, which is known from then on.
+func remember[ID ~string](n *names, of name, known bool, lookUp func() (ID, error)) (id ID, remembered bool, err error) {
+	if known {
+		if id, ok := n.get(of); ok {
+			return ID(id), true, nil
+		}
 	}
-	record, err := s.Store.ConversationByRef(ctx, caller.Tenant, user, key)
-	if err == nil {
-		s.names.put(of, string(record.ID))
+	if id, err = lookUp(); err == nil {
+		n.put(of, string(id))
 	}
-	return record.ID, false, err
+	return id, false, err
 }

@@ -3,7 +3,6 @@ package tenancy
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -190,14 +189,8 @@ const refPrefix = "ext:"
 // ResolveUser gives the id that a caller's way of naming a user stands for: an
 // id, which is not looked up, or "ext:" and an external reference.
 func (s *Service) ResolveUser(ctx context.Context, caller core.Caller, name string) (core.UserID, error) {
-	if ref, ok := strings.CutPrefix(name, refPrefix); ok {
-		record, err := s.userByRef(ctx, caller, ref)
-		return record.ID, err
-	}
-	if id := core.UserID(name); id.Valid() {
-		return id, nil
-	}
-	return "", core.NotFound()
+	id, _, err := s.findUser(ctx, caller, name, false)
+	return id, err
 }
 
 // Users pages through the tenant's users by creation.

@@ -1,14 +1,14 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/raven-memory/raven/test/process"
 )
 
 // object is a JSON object.
@@ -46,41 +46,32 @@ func (a answer) list(name string) []object {
 // client is long-suffering: the server answers first, unless it is gone.
 var client = &http.Client{
 	Timeout:   30 * time.Second,
-	Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 10 * time.Second},
+	Transport: once{&http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 10 * time.Second}},
+}
+
+// once keeps the library from repeating a request.
+type once struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (o once) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.GetBody = nil
+	return o.Transport.RoundTrip(req)
 }
 
 // do sends a request; an error means that no whole answer came.
 func do(ctx context.Context, base, key, method, path string, body any, idempotencyKey string) (answer, error) {
-	var payload io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, err
-		}
-		payload = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, base+path, payload)
-	if err != nil {
-		return answer{}, err
-	}
-	req.GetBody = nil // so that the library repeats nothing
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+key)
+	var headers []string
 	if idempotencyKey != "" {
-		req.Header.Set("Idempotency-Key", idempotencyKey)
+		headers = []string{"Idempotency-Key", idempotencyKey}
 	}
-	res, err := client.Do(req)
+	said, err := process.Call(ctx, client, method, base+path, key, body, headers...)
 	if err != nil {
 		return answer{}, err
 	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{status: res.StatusCode, header: res.Header}
-	if strings.Contains(res.Header.Get("Content-Type"), "json") && len(raw) > 0 {
-		err = json.Unmarshal(raw, &a.body)
+	a := answer{status: said.Status, header: said.Header}
+	if strings.Contains(said.Header.Get("Content-Type"), "json") && len(said.Body) > 0 {
+		err = json.Unmarshal(said.Body, &a.body)
 	}
 	return a, err
 }

@@ -63,7 +63,7 @@ func TestChaosOnRedisPostgresAndVault(t *testing.T) {
 	w := newWorld(t, "redis, postgres and vault", t.TempDir(), append(onRedis(url),
 		"RAVEN_AUDIT_BACKEND=postgres", "RAVEN_AUDIT_POSTGRES_URL="+strings.Replace(postgres.URL(), postgres.Addr(), toPostgres.Addr(), 1),
 		"RAVEN_KEYS_TENANT_PROVIDER=vault", "RAVEN_KEYS_VAULT_ADDR=http://"+toVault.Addr(), "RAVEN_KEYS_VAULT_MOUNT="+mount,
-		"RAVEN_KEYS_VAULT_AUTH_TOKEN="+vault.Token(vault.Policy(rules(mount)), 24*time.Hour, 24*time.Hour), "RAVEN_KEYS_CACHE_TTL=2s")...)
+		"RAVEN_KEYS_VAULT_AUTH_TOKEN="+vault.Token(vault.Policy(backend.VaultRules(mount)), 24*time.Hour, 24*time.Hour), "RAVEN_KEYS_CACHE_TTL=2s")...)
 	w.populate(2)
 	for _, x := range w.tenants[1:] {
 		vault.MakeKey(mount, "raven-"+x.id)
@@ -77,18 +77,6 @@ func TestChaosOnRedisPostgresAndVault(t *testing.T) {
 	w.harmLinks("vault", toVault)
 	w.prove()
 	checkRows(t, postgres.URL(), w)
-}
-
-// rules are all that a node may do in Vault.
-func rules(mount string) string {
-	return strings.ReplaceAll(`
-path "MOUNT/datakey/plaintext/raven-*" { capabilities = ["update"] }
-path "MOUNT/decrypt/raven-*" { capabilities = ["update"] }
-path "MOUNT/rewrap/raven-*" { capabilities = ["update"] }
-path "MOUNT/keys/raven-*" { capabilities = ["read"] }
-path "auth/token/renew-self" { capabilities = ["update"] }
-path "auth/token/lookup-self" { capabilities = ["read"] }
-`, "MOUNT", mount)
 }
 
 // checkRows looks for every event in Postgres itself, once.

@@ -1,14 +1,15 @@
 package e2e
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/raven-memory/raven/test/process"
 )
 
 // object is a JSON object.
@@ -50,39 +51,13 @@ func (a answer) list(name string) []object {
 
 // do sends a request; an error means that no whole answer came.
 func (c *client) do(method, path string, body any, headers ...string) (answer, error) {
-	var payload io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return answer{}, err
-		}
-		payload = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequest(method, c.url+path, payload)
+	said, err := process.Call(context.Background(), c.http, method, c.url+path, c.key, body, headers...)
 	if err != nil {
 		return answer{}, err
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		return answer{}, err
-	}
-	a := answer{status: res.StatusCode, header: res.Header, raw: raw}
-	if strings.Contains(res.Header.Get("Content-Type"), "json") && len(raw) > 0 {
-		_ = json.Unmarshal(raw, &a.body)
+	a := answer{status: said.Status, header: said.Header, raw: said.Body}
+	if strings.Contains(said.Header.Get("Content-Type"), "json") && len(said.Body) > 0 {
+		_ = json.Unmarshal(said.Body, &a.body)
 	}
 	return a, nil
 }

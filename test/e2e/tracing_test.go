@@ -47,7 +47,7 @@ func TestOneTraceLeadsFromTheCallerToTheStoreAndTheLog(t *testing.T) {
 	if hex.EncodeToString(request.ParentSpanId) != "00f067aa0ba902b7" {
 		t.Error("the request is not the caller's")
 	}
-	for _, name := range []string{"Users.UserByRef", "Conversations.ConversationByRef", "Buffer.Append"} {
+	for _, name := range []string{"Conversations.ConversationByRef", "Buffer.Append"} {
 		switch span := spans[name]; {
 		case span == nil:
 			t.Errorf("there is no span %s of the trace", name)

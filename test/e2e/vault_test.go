@@ -17,16 +17,6 @@ import (
 	"github.com/raven-memory/raven/test/process"
 )
 
-// runtimeRules are all that a server is given in Vault.
-const runtimeRules = `
-path "MOUNT/datakey/plaintext/raven-*" { capabilities = ["update"] }
-path "MOUNT/decrypt/raven-*" { capabilities = ["update"] }
-path "MOUNT/rewrap/raven-*" { capabilities = ["update"] }
-path "MOUNT/keys/raven-*" { capabilities = ["read"] }
-path "auth/token/renew-self" { capabilities = ["update"] }
-path "auth/token/lookup-self" { capabilities = ["read"] }
-`
-
 // vault is a Vault with a transit engine for a server's tenants.
 type vault struct {
 	*backend.VaultServer
@@ -44,7 +34,7 @@ func newVault(t *testing.T, server *backend.VaultServer) *vault {
 	return v
 }
 
-func (v *vault) rules() string { return strings.ReplaceAll(runtimeRules, "MOUNT", v.mount) }
+func (v *vault) rules() string { return backend.VaultRules(v.mount) }
 
 // env are the settings of a server whose tenants may have keys there.
 func (v *vault) env(more ...string) []string {

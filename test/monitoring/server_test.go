@@ -49,29 +49,11 @@ func start(t *testing.T, env ...string) server {
 // call sends a request and gives the body of the answer, whatever its status.
 func (s server) call(method, path, key string, body any) []byte {
 	s.t.Helper()
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.api+path, bytes.NewReader(raw))
+	said, err := process.Call(s.t.Context(), http.DefaultClient, method, s.api+path, key, body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+key)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer
+	return said.Body
 }
 
 func (s server) register(name string, settings map[string]any) (key string) {

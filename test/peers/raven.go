@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -175,37 +173,16 @@ func pages[T any](ctx context.Context, s *raven, path string) (all []T, err erro
 }
 
 func (s *raven) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(raw)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, s.server.URL+"/api/v1"+path, body)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if s.key != "" {
-		r.Header.Set("Authorization", "Bearer "+s.key)
-	}
-	answer, err := s.http.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close() //nolint:errcheck // it was read to its end
-	raw, err := io.ReadAll(answer.Body)
+	said, err := process.Call(ctx, s.http, method, s.server.URL+"/api/v1"+path, s.key, in)
 	switch {
 	case err != nil:
 		return err
-	case answer.StatusCode/100 != 2:
-		return fmt.Errorf("%s %s: %d: %s", method, path, answer.StatusCode, raw)
+	case said.Status/100 != 2:
+		return fmt.Errorf("%s %s: %d: %s", method, path, said.Status, said.Body)
 	case out == nil:
 		return nil
 	}
-	return json.Unmarshal(raw, out)
+	return json.Unmarshal(said.Body, out)
 }
 
 func (s *raven) kill() { s.server.Kill() }

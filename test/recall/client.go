@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/raven-memory/raven/test/locomo"
+	"github.com/raven-memory/raven/test/process"
 )
 
 // maxInteractions is the most that one call of the API takes.
@@ -114,48 +113,26 @@ func (c *client) search(ctx context.Context, user, question string) ([]string, e
 // post sends one request. When the rate limit refuses it, it waits as long as
 // the answer says and sends it again.
 func (c *client) post(ctx context.Context, path string, request, answer any) error {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
 	for {
-		status, header, raw, err := c.send(ctx, path, body)
+		said, err := process.Call(ctx, c.http, http.MethodPost, c.base+path, c.key, request)
 		if err != nil {
 			return err
 		}
 		switch {
-		case status == http.StatusTooManyRequests:
-			seconds, err := strconv.Atoi(header.Get("Retry-After"))
+		case said.Status == http.StatusTooManyRequests:
+			seconds, err := strconv.Atoi(said.Header.Get("Retry-After"))
 			if err != nil {
 				return fmt.Errorf("POST %s: 429 without a Retry-After: %w", path, err)
 			}
 			if err := wait(ctx, time.Duration(max(seconds, 1))*time.Second); err != nil {
 				return err
 			}
-		case status/100 == 2:
-			return json.Unmarshal(raw, answer)
+		case said.Status/100 == 2:
+			return json.Unmarshal(said.Body, answer)
 		default:
-			return fmt.Errorf("POST %s: %d: %s", path, status, raw)
+			return fmt.Errorf("POST %s: %d: %s", path, said.Status, said.Body)
 		}
 	}
-}
-
-func (c *client) send(ctx context.Context, path string, body []byte) (int, http.Header, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if c.key != "" {
-		r.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	answer, err := c.http.Do(r)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	defer answer.Body.Close() //nolint:errcheck // it was read to its end
-	raw, err := io.ReadAll(answer.Body)
-	return answer.StatusCode, answer.Header, raw, err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,28 +161,19 @@ func reportAuth(w io.Writer, tell broken, o options) {
 		o.tenants, o.requests, 100*authFaults, 100*slowOnes, slow, o.seed)
 	fmt.Fprintln(w, "| nodes | requests of a tenant go to | look-ups a second | by λ/(1+λ·0.5 s) | answered by the cache | revoked keys × nodes | lag p50 | p99 | most | after 1 s | good keys refused | 503 |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, nodes := range o.nodes {
-		for _, near := range []bool{false, true} {
-			if near && nodes <= nearNodes {
-				continue
-			}
-			t, err := newAuthTrial(o, nodes, near)
-			if err != nil {
-				tell("%v", err)
-				return
-			}
-			lookUps := t.run(o.requests, o.length/4)
-			p50, p99, most := t.lag.quantiles()
-			where, used := "any", nodes
-			if near {
-				where, used = strconv.Itoa(nearNodes), nearNodes
-			}
-			fmt.Fprintf(w, "| %d | %s | %.0f | %.0f | %.1f%% | %d | %s | %s | %s | %d | %d | %d |\n", nodes, where, lookUps,
-				expected(o.requests, o.tenants, used), 100*(1-lookUps/o.requests), len(t.lag.list), round(p50), round(p99), round(most),
-				t.broken.Load(), t.refused.Load(), t.failed.Load())
-			if t.broken.Load()+t.refused.Load() > 0 {
-				tell("%d nodes: a promise was broken", nodes)
-			}
+	for _, s := range o.shapes() {
+		t, err := newAuthTrial(o, s.nodes, s.near)
+		if err != nil {
+			tell("%v", err)
+			return
+		}
+		lookUps := t.run(o.requests, o.length/4)
+		p50, p99, most := t.lag.quantiles()
+		fmt.Fprintf(w, "| %d | %s | %.0f | %.0f | %.1f%% | %d | %s | %s | %s | %d | %d | %d |\n", s.nodes, s.where(), lookUps,
+			expected(o.requests, o.tenants, s.used), 100*(1-lookUps/o.requests), len(t.lag.list), round(p50), round(p99), round(most),
+			t.broken.Load(), t.refused.Load(), t.failed.Load())
+		if t.broken.Load()+t.refused.Load() > 0 {
+			tell("%d nodes: a promise was broken", s.nodes)
 		}
 	}
 	fmt.Fprintln(w)

@@ -57,6 +57,30 @@ func main() {
 	bubble(func(t *testing.T) { report(os.Stdout, t.Errorf, o) })
 }
 
+// shape is how many nodes there are, and how many of them what is a tenant's goes to.
+type shape struct {
+	nodes, used int
+	near        bool // they are nearNodes
+}
+
+func (s shape) where() string {
+	if s.near {
+		return strconv.Itoa(s.used)
+	}
+	return "any"
+}
+
+// shapes are those that are simulated.
+func (o options) shapes() (list []shape) {
+	for _, n := range o.nodes {
+		list = append(list, shape{n, n, false})
+		if n > nearNodes {
+			list = append(list, shape{n, nearNodes, true})
+		}
+	}
+	return list
+}
+
 // numbers reads numbers separated by commas.
 func numbers(text string) (list []int, err error) {
 	for part := range strings.SplitSeq(text, ",") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,29 +221,20 @@ func reportOutbox(w io.Writer, tell broken, o options) {
 		o.tenants, o.events, o.length, deathEvery, backAfter, 100*outboxFaults, o.seed)
 	fmt.Fprintln(w, "| nodes | events of a tenant come by | events | deaths | missing | out of place | handed twice | lag p50 | p99 | most | calls an event | calls a second |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, nodes := range o.nodes {
-		for _, near := range []bool{false, true} {
-			if near && nodes <= nearNodes {
-				continue
-			}
-			t, err := newOutboxTrial(o, nodes, near)
-			if err != nil {
-				tell("%v", err)
-				return
-			}
-			calls := t.run(o.events, o.length)
-			recorded, missing, wrong := t.verdict()
-			p50, p99, most := t.logs.lag.quantiles()
-			where := "any"
-			if near {
-				where = strconv.Itoa(nearNodes)
-			}
-			fmt.Fprintf(w, "| %d | %s | %d | %d | %d | %d | %d | %s | %s | %s | %.1f | %s |\n", nodes, where, recorded, t.deaths.Load(),
-				missing, wrong, t.handed.Load()-int64(recorded), round(p50), round(p99), round(most),
-				float64(calls.total())/float64(recorded), calls.text(o.length))
-			if missing+wrong > 0 || t.forks.Load() > 0 {
-				tell("%d nodes: a promise was broken", nodes)
-			}
+	for _, s := range o.shapes() {
+		t, err := newOutboxTrial(o, s.nodes, s.near)
+		if err != nil {
+			tell("%v", err)
+			return
+		}
+		calls := t.run(o.events, o.length)
+		recorded, missing, wrong := t.verdict()
+		p50, p99, most := t.logs.lag.quantiles()
+		fmt.Fprintf(w, "| %d | %s | %d | %d | %d | %d | %d | %s | %s | %s | %.1f | %s |\n", s.nodes, s.where(), recorded, t.deaths.Load(),
+			missing, wrong, t.handed.Load()-int64(recorded), round(p50), round(p99), round(most),
+			float64(calls.total())/float64(recorded), calls.text(o.length))
+		if missing+wrong > 0 || t.forks.Load() > 0 {
+			tell("%d nodes: a promise was broken", s.nodes)
 		}
 	}
 	fmt.Fprintln(w)

@@ -1,13 +1,13 @@
 package upgrade
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/raven-memory/raven/test/process"
 )
 
 const patience = 60 * time.Second
@@ -24,31 +24,12 @@ type client struct {
 // ask sends a request and gives the status and the body of the answer.
 func (c client) ask(method, path string, body any) (status int, answer object) {
 	c.t.Helper()
-	var payload io.Reader = http.NoBody
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		payload = bytes.NewReader(raw)
-	}
-	r, err := http.NewRequest(method, c.url+"/api/v1"+path, payload)
+	said, err := process.Call(c.t.Context(), http.DefaultClient, method, c.url+"/api/v1"+path, c.key, body)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if c.key != "" {
-		r.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	got, err := http.DefaultClient.Do(r)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer got.Body.Close()
-	_ = json.NewDecoder(got.Body).Decode(&answer)
-	return got.StatusCode, answer
+	_ = json.Unmarshal(said.Body, &answer)
+	return said.Status, answer
 }
 
 // must is ask for a request that has to succeed.
