@@ -46,11 +46,20 @@ type Append struct {
 	At           time.Time
 }
 
-// Appended says where an append put its entries.
+// AppendSealed adds interactions to a conversation with which batches become full:
+// those come sealed. The flush's Head is the ids of all that is buffered, then of
+// what is new in its Blobs, with the numbers that it will have.
+type AppendSealed struct {
+	Flush
+	Entries []BufferEntry // what comes after, which is buffered; may be none
+}
+
+// Appended says where an append put what was new.
 type Appended struct {
-	IDs      []InteractionID // of the entries, in order; of the first run's when the operation was run again
+	IDs      []InteractionID // in order; of the first run's when the operation was run again
 	First    int64           // number of the first; the others follow without gaps
 	Buffered int64           // in the buffer after the append
+	Blobs    []BlobID        `json:",omitempty"` // that came with it
 }
 
 // BlobKind says what a blob holds.

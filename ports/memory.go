@@ -14,6 +14,11 @@ type Buffer interface {
 	// closed.
 	Append(ctx context.Context, tenant core.TenantID, op core.Op, a core.Append) (core.Appended, error)
 
+	// AppendSealed is Append and CommitFlush in one step. CodeVersionConflict when
+	// Head does not begin with all that is buffered, or what is new has other
+	// numbers than its blobs say, or nothing in them is new.
+	AppendSealed(ctx context.Context, tenant core.TenantID, op core.Op, a core.AppendSealed) (core.Appended, error)
+
 	// Buffered returns the first entries of the conversation's buffer, by
 	// number, at most limit.
 	Buffered(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, limit int) ([]core.BufferEntry, error)

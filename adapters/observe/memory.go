@@ -19,6 +19,12 @@ func (o buffer) Append(ctx context.Context, tenant core.TenantID, op core.Op, a 
 	})
 }
 
+func (o buffer) AppendSealed(ctx context.Context, tenant core.TenantID, op core.Op, a core.AppendSealed) (core.Appended, error) {
+	return get(ctx, o.hooks, Call{"Buffer", "AppendSealed"}, func(ctx context.Context) (core.Appended, error) {
+		return o.next.AppendSealed(ctx, tenant, op, a)
+	})
+}
+
 func (o buffer) Buffered(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, limit int) ([]core.BufferEntry, error) {
 	return get(ctx, o.hooks, Call{"Buffer", "Buffered"}, func(ctx context.Context) ([]core.BufferEntry, error) {
 		return o.next.Buffered(ctx, tenant, user, conversation, limit)

@@ -43,22 +43,84 @@ func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a 
 	if err != nil {
 		return core.Appended{}, err
 	}
-	args := k.memoryArgs(op, ms(a.At), len(a.Entries))
-	for _, e := range a.Entries {
-		if !e.ID.Valid() {
-			return core.Appended{}, core.NotFound()
-		}
-		args = append(args, string(e.ID), ms(e.AcceptedAt), e.Sealed)
+	args, err := withEntries(k.memoryArgs(op, ms(a.At)), a.Entries)
+	if err != nil {
+		return core.Appended{}, err
 	}
 	answer, err := s.run(ctx, appendEntries, k.bufferKeys(op), args...)
 	if err != nil {
 		return core.Appended{}, err
 	}
+	return appendedOf(answer), nil
+}
+
+// withEntries adds entries to a script's arguments: how many, and of each id, when
+// accepted and sealed bytes.
+func withEntries(args []any, entries []core.BufferEntry) ([]any, error) {
+	args = append(args, len(entries))
+	for _, e := range entries {
+		if !e.ID.Valid() {
+			return nil, core.NotFound()
+		}
+		args = append(args, string(e.ID), ms(e.AcceptedAt), e.Sealed)
+	}
+	return args, nil
+}
+
+// appendedOf reads an append's outcome: first number, how many are buffered, and
+// the ids of what is new and of the blobs that came with it.
+func appendedOf(answer []string) core.Appended {
 	out := core.Appended{IDs: make([]core.InteractionID, 0, len(answer)-2), First: number(answer[0]), Buffered: number(answer[1])}
 	for _, id := range answer[2:] {
-		out.IDs = append(out.IDs, core.InteractionID(id))
+		if blob := core.BlobID(id); blob.Valid() {
+			out.Blobs = append(out.Blobs, blob)
+		} else {
+			out.IDs = append(out.IDs, core.InteractionID(id))
+		}
 	}
-	return out, nil
+	return out
+}
+
+// AppendSealed adds interactions of which the first come in blobs, together with
+// what is buffered.
+func (s *Store) AppendSealed(ctx context.Context, tenant core.TenantID, op core.Op, a core.AppendSealed) (core.Appended, error) {
+	k, err := keysOfConversation(tenant, a.User, a.Conversation)
+	if err != nil {
+		return core.Appended{}, err
+	}
+	event, err := eventArgs(a.Event)
+	if err != nil {
+		return core.Appended{}, err
+	}
+	args := append(append(k.memoryArgs(op), event...), ms(a.At), len(a.Head))
+	for _, id := range a.Head {
+		if !id.Valid() {
+			return core.Appended{}, core.NotFound()
+		}
+		args = append(args, string(id))
+	}
+	numbers := 0
+	for _, b := range a.Blobs {
+		for _, n := range b.Numbers {
+			args = append(args, n)
+		}
+		numbers += len(b.Numbers)
+	}
+	if numbers != len(a.Head) {
+		return core.Appended{}, versionConflict()
+	}
+	keys, args, err := k.withBlobs(k.memoryKeys(op), args, a.Blobs)
+	if err != nil {
+		return core.Appended{}, err
+	}
+	if args, err = withEntries(args, a.Entries); err != nil {
+		return core.Appended{}, err
+	}
+	answer, err := s.run(ctx, appendSealed, keys, args...)
+	if err != nil {
+		return core.Appended{}, err
+	}
+	return appendedOf(answer), nil
 }
 
 // Buffered returns the head of a buffer.
@@ -102,29 +164,38 @@ func (s *Store) CommitFlush(ctx context.Context, tenant core.TenantID, op core.O
 	for _, id := range f.Head {
 		args = append(args, string(id))
 	}
-	args = append(args, len(f.Blobs))
-	keys := k.memoryKeys(op)
-	seen := map[core.BlobID]bool{}
-	for _, b := range f.Blobs {
-		key, err := k.blob(b.ID)
-		if err != nil {
-			return 0, err
-		}
-		if seen[b.ID] {
-			return 0, fmt.Errorf("redis: a flush makes the blob %s twice", b.ID)
-		}
-		seen[b.ID] = true
-		blob, err := blobArgs(b)
-		if err != nil {
-			return 0, err
-		}
-		keys, args = append(keys, key), append(append(args, blob...), max(b.Version, 1))
+	keys, args, err := k.withBlobs(k.memoryKeys(op), args, f.Blobs)
+	if err != nil {
+		return 0, err
 	}
 	answer, err := s.run(ctx, commitFlush, keys, args...)
 	if err != nil {
 		return 0, err
 	}
 	return number(answer[0]), nil
+}
+
+// withBlobs adds new blobs to a script's keys and arguments: how many, and of each
+// what blobArgs gives and its version.
+func (c conversationKeys) withBlobs(keys []string, args []any, blobs []core.BlobRecord) ([]string, []any, error) {
+	args = append(args, len(blobs))
+	seen := map[core.BlobID]bool{}
+	for _, b := range blobs {
+		key, err := c.blob(b.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if seen[b.ID] {
+			return nil, nil, fmt.Errorf("redis: a flush makes the blob %s twice", b.ID)
+		}
+		seen[b.ID] = true
+		blob, err := blobArgs(b)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys, args = append(keys, key), append(append(args, blob...), max(b.Version, 1))
+	}
+	return keys, args, nil
 }
 
 // IdleBuffers lists buffers that nothing came into for a while. It begins after

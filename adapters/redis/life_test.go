@@ -147,6 +147,8 @@ func (l *life) people() {
 
 func (l *life) memory() {
 	l.t.Helper()
+	_, err := l.AppendSealed(l.Ctx, l.tenant, l.Op(), l.MakeAppendSealed(l.MakeAppend(l.user, l.talk, 4), l.tenant, nil, 1, 4, 3))
+	l.ok(err)
 	op := l.Op()
 	a := l.MakeAppend(l.user, l.talk, 9)
 	for range 2 {

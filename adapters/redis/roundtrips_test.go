@@ -60,6 +60,8 @@ func TestRoundTripsOfEachCall(t *testing.T) {
 	event := func(kind core.EventType) core.Event { return l.MakeEvent(tenant, kind) }
 	key := l.MakeKey(tenant)
 	flush := l.MakeFlush(tenant, user, l.left, 2)
+	other := l.MustCreateConversation(tenant, user).ID
+	sealed := l.MakeAppendSealed(l.MakeAppend(user, other, 9), tenant, nil, 1, 8, 4)
 	claim := core.IdempotencyClaim{OpID: "op", Now: l.Now(), LeaseUntil: l.Now(), Until: l.Now().Add(time.Hour)}
 	addition := l.addition(tenant, 2)
 	resealed := core.Resealed{Place: core.BlobPlace(tenant, l.blob), Was: l.blob.Sealed, Now: l.envelope(core.Place{})}
@@ -76,6 +78,7 @@ func TestRoundTripsOfEachCall(t *testing.T) {
 		run  func() error
 	}{
 		{"Append", 1, func() error { _, err := s.Append(ctx, tenant, l.Op(), l.MakeAppend(user, talk, 8)); return err }},
+		{"AppendSealed", 1, func() error { _, err := s.AppendSealed(ctx, tenant, l.Op(), sealed); return err }},
 		{"Buffered", 1, func() error { _, err := s.Buffered(ctx, tenant, user, talk, 500); return err }},
 		{"CommitFlush", 1, func() error { _, err := s.CommitFlush(ctx, tenant, l.Op(), flush); return err }},
 		{"MemoryVersion", 1, func() error { _, err := s.MemoryVersion(ctx, tenant, user); return err }},

@@ -46,6 +46,7 @@ var (
 	updateConversation = load("memory/update_conversation")
 	deleteConversation = load("forget/delete_conversation")
 	appendEntries      = load("memory/append")
+	appendSealed       = load("memory/append_sealed")
 	commitFlush        = load("memory/commit_flush")
 	rewriteBlob        = load("forget/rewrite_blob")
 	deleteBlob         = load("forget/delete_blob")

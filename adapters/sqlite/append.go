@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,21 +32,115 @@ func stepIn[T any](ctx context.Context, s *Store, tenant core.TenantID, op core.
 func (s *Store) Append(ctx context.Context, tenant core.TenantID, op core.Op, a core.Append) (core.Appended, error) {
 	return stepIn(ctx, s, tenant, op, a.User, a.Conversation, func(t *txn, p place) (core.Appended, error) {
 		if p.closed {
-			return core.Appended{}, core.NewError(core.CodeConversationClosed, "The conversation is closed.")
+			return core.Appended{}, closed()
 		}
 		n := int64(len(a.Entries))
 		out := core.Appended{IDs: idsOf(a.Entries), First: p.next, Buffered: p.buffered + n}
 		if n == 0 {
 			return out, nil
 		}
+		if !allValid(out.IDs) {
+			return out, core.NotFound()
+		}
 		if err := t.append(p, a); err != nil {
 			return out, err
 		}
 		t.countMemory(core.Usage{Interactions: n, Buffered: n})
-		return out, t.keepChange(p.user, core.Change{
-			Version: p.version + 1, Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next + n - 1,
-		})
+		return out, t.appended(p, a.Conversation, n)
 	})
+}
+
+// AppendSealed adds interactions of which the first come in blobs, together with
+// what is buffered.
+func (s *Store) AppendSealed(ctx context.Context, tenant core.TenantID, op core.Op, a core.AppendSealed) (core.Appended, error) {
+	return stepIn(ctx, s, tenant, op, a.User, a.Conversation, func(t *txn, p place) (core.Appended, error) {
+		if p.closed {
+			return core.Appended{}, closed()
+		}
+		held, rest, numbers := p.buffered, int64(len(a.Entries)), numbersOf(a.Blobs)
+		if len(numbers) != len(a.Head) || !follows(p, numbers) {
+			return core.Appended{}, versionConflict()
+		}
+		if err := t.takeHead(p, a.Head[:held], numbers); err != nil {
+			return core.Appended{}, err
+		}
+		fresh := append(slices.Clone(a.Head[held:]), idsOf(a.Entries)...)
+		if !allValid(fresh) {
+			return core.Appended{}, core.NotFound()
+		}
+		n := int64(len(fresh))
+		if err := t.appended(p, a.Conversation, n); err != nil {
+			return core.Appended{}, err
+		}
+		p.version++
+		bytes, err := t.addBlobs(p, a.Flush)
+		if err != nil {
+			return core.Appended{}, err
+		}
+		if err := t.refill(p, a, n); err != nil {
+			return core.Appended{}, err
+		}
+		t.countMemory(core.Usage{Interactions: n, Buffered: rest - held, Blobs: int64(len(a.Blobs)), BlobBytes: bytes})
+		return core.Appended{IDs: fresh, First: p.next, Buffered: rest, Blobs: blobIDs(a.Blobs)}, t.record(a.Event)
+	})
+}
+
+// follows reports whether beyond as many numbers as are buffered come the next ones.
+func follows(p place, numbers []int64) bool {
+	if int64(len(numbers)) <= p.buffered {
+		return false
+	}
+	for i, n := range numbers[p.buffered:] {
+		if n != p.next+int64(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// refill makes the rest of an append of n interactions all that is buffered.
+func (t *txn) refill(p place, a core.AppendSealed, n int64) error {
+	var oldest, since any
+	if rest := len(a.Entries); rest > 0 {
+		p.next += n - int64(rest)
+		if err := t.insertEntries(p, a.Entries); err != nil {
+			return err
+		}
+		oldest, since = ms(oldestOf(a.Entries)), ms(a.At)
+	}
+	return t.exec(growBuffer+`, oldest_at = ?, buffer_since = ? WHERE id = ?`,
+		n, int64(len(a.Entries))-p.buffered, n, ms(a.At), oldest, since, p.conversation)
+}
+
+// appended keeps the change that is n interactions more.
+func (t *txn) appended(p place, conversation core.ConversationID, n int64) error {
+	return t.keepChange(p.user, core.Change{
+		Version: p.version + 1, Kind: core.ChangeAppended, Conversation: conversation, First: p.next, Last: p.next + n - 1,
+	})
+}
+
+func allValid(ids []core.InteractionID) bool {
+	return !slices.ContainsFunc(ids, func(id core.InteractionID) bool { return !id.Valid() })
+}
+
+func closed() error {
+	return core.NewError(core.CodeConversationClosed, "The conversation is closed.")
+}
+
+func blobIDs(blobs []core.BlobRecord) []core.BlobID {
+	ids := make([]core.BlobID, 0, len(blobs))
+	for _, b := range blobs {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
+func oldestOf(entries []core.BufferEntry) time.Time {
+	oldest := entries[0].AcceptedAt
+	for _, e := range entries {
+		oldest = earlier(oldest, e.AcceptedAt)
+	}
+	return oldest
 }
 
 func idsOf(entries []core.BufferEntry) []core.InteractionID {
@@ -57,18 +152,10 @@ func idsOf(entries []core.BufferEntry) []core.InteractionID {
 }
 
 func (t *txn) append(p place, a core.Append) error {
-	oldest := a.Entries[0].AcceptedAt
-	for _, e := range a.Entries {
-		if !e.ID.Valid() {
-			return core.NotFound()
-		}
-		if e.AcceptedAt.Before(oldest) {
-			oldest = e.AcceptedAt
-		}
-	}
 	if err := t.insertEntries(p, a.Entries); err != nil {
 		return err
 	}
+	oldest := oldestOf(a.Entries)
 	n := len(a.Entries)
 	if p.since != nil && !oldest.Before(*p.oldest) && !a.At.Before(*p.since) {
 		return t.exec(growBuffer+` WHERE id = ?`, n, n, n, ms(a.At), p.conversation)

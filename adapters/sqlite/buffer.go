@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -74,48 +76,52 @@ func (s *Store) Buffered(ctx context.Context, tenant core.TenantID, user core.Us
 func (s *Store) CommitFlush(ctx context.Context, tenant core.TenantID, op core.Op, f core.Flush) (left int64, err error) {
 	return stepIn(ctx, s, tenant, op, f.User, f.Conversation, func(t *txn, p place) (int64, error) {
 		n := int64(len(f.Head))
-		if err := t.takeHead(p, f); err != nil {
+		if err := t.takeHead(p, f.Head, numbersOf(f.Blobs)); err != nil {
 			return 0, err
 		}
-		use := core.Usage{Buffered: -n, Blobs: int64(len(f.Blobs))}
-		for i, b := range f.Blobs {
-			b.User, b.Conversation = f.User, f.Conversation
-			if err := t.addBlob(p, p.version+int64(i)+1, b); err != nil {
-				return 0, err
-			}
-			use.BlobBytes += int64(len(b.Sealed))
+		if err := t.shrinkBuffer(p.conversation, n, 0, f.At); err != nil {
+			return 0, err
 		}
-		t.countMemory(use)
+		bytes, err := t.addBlobs(p, f)
+		if err != nil {
+			return 0, err
+		}
+		t.countMemory(core.Usage{Buffered: -n, Blobs: int64(len(f.Blobs)), BlobBytes: bytes})
 		return p.buffered - n, t.record(f.Event)
 	})
 }
 
-// takeHead removes the buffer's first entries if they are those of the flush.
-func (t *txn) takeHead(p place, f core.Flush) error {
+// takeHead removes the buffer's first entries if they are those with these numbers.
+func (t *txn) takeHead(p place, ids []core.InteractionID, numbers []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if len(numbers) < len(ids) {
+		return versionConflict()
+	}
 	type entry struct {
 		id     core.InteractionID
 		number int64
 	}
 	of := func(e *entry) []any { return []any{&e.id, &e.number} }
-	head, err := list(t.session, of, `SELECT interaction, number FROM buffer WHERE conversation = ? ORDER BY number LIMIT ?`,
-		p.conversation, len(f.Head))
+	taken, err := list(t.session, of, `DELETE FROM buffer WHERE conversation = ? AND number <= ? RETURNING interaction, number`,
+		p.conversation, numbers[len(ids)-1])
 	if err != nil {
 		return err
 	}
-	if len(head) < len(f.Head) {
+	slices.SortFunc(taken, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
+	if !slices.EqualFunc(taken, ids, func(e entry, id core.InteractionID) bool { return e.id == id }) {
 		return versionConflict()
 	}
-	last := int64(0)
-	for i, e := range head {
-		if e.id != f.Head[i] {
-			return versionConflict()
-		}
-		last = e.number
+	return nil
+}
+
+// numbersOf are the numbers of the interactions in blobs.
+func numbersOf(blobs []core.BlobRecord) (numbers []int64) {
+	for _, b := range blobs {
+		numbers = append(numbers, b.Numbers...)
 	}
-	if err := t.exec(`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, p.conversation, last); err != nil {
-		return err
-	}
-	return t.shrinkBuffer(p.conversation, int64(len(head)), 0, f.At)
+	return numbers
 }
 
 // shrinkBuffer takes so many entries off the conversation's counts, when they
@@ -127,17 +133,26 @@ func (t *txn) shrinkBuffer(conversation, removed, forgotten int64, now time.Time
 		removed, forgotten, ms(now), conversation)
 }
 
-func (t *txn) addBlob(p place, version int64, b core.BlobRecord) error {
-	if !b.ID.Valid() {
-		return core.NotFound()
+// addBlobs adds a flush's blobs, each with its change, and says how much they take.
+func (t *txn) addBlobs(p place, f core.Flush) (bytes int64, err error) {
+	for i, b := range f.Blobs {
+		if !b.ID.Valid() {
+			return 0, core.NotFound()
+		}
+		b.User, b.Conversation = f.User, f.Conversation
+		if err := t.insertBlob(p.user, p.conversation, b); err != nil {
+			return 0, err
+		}
+		first, last := reach(b)
+		err := t.keepChange(p.user, core.Change{
+			Version: p.version + int64(i) + 1, Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
+		})
+		if err != nil {
+			return 0, err
+		}
+		bytes += int64(len(b.Sealed))
 	}
-	if err := t.insertBlob(p.user, p.conversation, b); err != nil {
-		return err
-	}
-	first, last := reach(b)
-	return t.keepChange(p.user, core.Change{
-		Version: version, Kind: core.ChangeSealed, Conversation: b.Conversation, Blob: b.ID, First: first, Last: last,
-	})
+	return bytes, nil
 }
 
 // insertBlob adds a blob to a conversation, nil for none.

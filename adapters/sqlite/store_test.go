@@ -235,7 +235,8 @@ func TestTenantsUseIsThatOfTheStepsThatWereKept(t *testing.T) {
 	flushes := func() error {
 		_, err := w.CommitFlush(w.ctx, w.id, core.Op{}, core.Flush{
 			User: w.user, Conversation: w.conversation, Head: first,
-			Blobs: []core.BlobRecord{{ID: w.ids.Blob(), Sealed: random(10)}}, At: w.now, Event: w.event(core.EventMemoryFlushed),
+			Blobs: []core.BlobRecord{{ID: w.ids.Blob(), Numbers: []int64{1}, Interactions: first, Sealed: random(10)}},
+			At:    w.now, Event: w.event(core.EventMemoryFlushed),
 		})
 		return err
 	}

@@ -14,24 +14,22 @@ const maxFlush = 2 * core.MaxBatchSize
 // Flush seals all that is buffered of a conversation: full batches, then what
 // is left. Nothing buffered is no error.
 func (s *Service) Flush(ctx context.Context, caller core.Caller, _ core.Op, user core.UserID, conversation core.ConversationID) ([]core.BlobID, error) {
-	flushed, _, err := s.flush(ctx, caller, user, conversation, nil, true)
+	flushed, _, err := s.flush(ctx, caller, user, conversation, true)
 	return flushed, err
 }
 
 // flush seals full batches, and the rest too when all is set, in steps that
 // each change nothing unless the buffer's head is still what was read: another
-// node may be doing the same. held is what the buffer held a moment ago, nil where
-// nobody knows.
-func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, all bool) (flushed []core.BlobID, left int64, err error) {
+// node may be doing the same.
+func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, all bool) (flushed []core.BlobID, left int64, err error) {
 	for range maxTries {
-		list, read, err := s.head(ctx, caller, user, conversation, held, all)
+		list, read, err := s.head(ctx, caller, user, conversation, all)
 		if err != nil {
 			return flushed, 0, err
 		}
 		if len(list) == 0 {
 			return flushed, int64(read), nil
 		}
-		held = nil
 		blobs, rest, err := s.commit(ctx, caller, user, conversation, list)
 		switch {
 		case core.Is(err, core.CodeVersionConflict):
@@ -48,21 +46,16 @@ func (s *Service) flush(ctx context.Context, caller core.Caller, user core.UserI
 }
 
 // head gives what one step is to seal, and of how many entries.
-func (s *Service) head(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, all bool) (list []core.Interaction, read int, err error) {
-	whole := func(n int) int {
-		if all && n < maxFlush {
-			return n
-		}
-		return n - n%int(caller.Settings.BatchSize)
-	}
-	if held != nil {
-		return held[:whole(len(held))], len(held), nil
-	}
+func (s *Service) head(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, all bool) (list []core.Interaction, read int, err error) {
 	entries, err := s.Store.Buffered(ctx, caller.Tenant, user, conversation, maxFlush)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, e := range entries[:whole(len(entries))] {
+	whole := len(entries)
+	if !all || whole == maxFlush {
+		whole -= whole % int(caller.Settings.BatchSize)
+	}
+	for _, e := range entries[:whole] {
 		in, err := s.openEntry(ctx, caller.Tenant, user, e)
 		if err != nil {
 			return nil, 0, err
@@ -72,27 +65,38 @@ func (s *Service) head(ctx context.Context, caller core.Caller, user core.UserID
 	return list, len(entries), nil
 }
 
-// commit seals interactions into blobs of the batch size and puts those in their
-// place in the buffer; left is what that holds after.
+// commit seals interactions and puts them in their place in the buffer; left is what
+// that holds after.
 func (s *Service) commit(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, list []core.Interaction) (ids []core.BlobID, left int64, err error) {
+	f, err := s.sealFlush(ctx, caller, user, conversation, list)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, b := range f.Blobs {
+		ids = append(ids, b.ID)
+	}
+	left, err = s.Store.CommitFlush(ctx, caller.Tenant, core.Op{}, f)
+	return ids, left, err
+}
+
+// sealFlush seals interactions into blobs of the batch size.
+func (s *Service) sealFlush(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, list []core.Interaction) (core.Flush, error) {
 	f := core.Flush{User: user, Conversation: conversation, At: s.Clock.Now()}
 	for part := range slices.Chunk(list, int(caller.Settings.BatchSize)) {
 		blob, err := s.seal(ctx, caller.Tenant, core.BlobRecord{
 			ID: s.IDs.Blob(), User: user, Kind: core.BlobEpisodic, Conversation: conversation, Version: 1,
 		}, part)
 		if err != nil {
-			return nil, 0, err
+			return core.Flush{}, err
 		}
 		f.Blobs = append(f.Blobs, blob)
 		f.Head = append(f.Head, blob.Interactions...)
-		ids = append(ids, blob.ID)
 	}
 	f.Event = s.event(caller, core.EventMemoryFlushed, core.EventData{
 		"user_id": string(user), "conversation_id": string(conversation),
 		"blobs": int64(len(f.Blobs)), "interactions": int64(len(f.Head)),
 	})
-	left, err = s.Store.CommitFlush(ctx, caller.Tenant, core.Op{}, f)
-	return ids, left, err
+	return f, nil
 }
 
 // seal fills in what a blob's header says of its interactions, and seals them.

@@ -44,39 +44,42 @@ func (s *Service) ingest(ctx context.Context, caller core.Caller, op core.Op, us
 	if err != nil {
 		return Ingested{}, err
 	}
-	entries, err := s.sealEntries(ctx, caller.Tenant, user, conversation, interactions)
-	if err != nil {
-		return Ingested{}, err
+	appended, full, err := s.appendFull(ctx, caller, op, user, conversation, interactions)
+	if err == nil && !full {
+		appended, err = s.append(ctx, caller, op, user, conversation, interactions)
 	}
-	appended, err := s.Store.Append(ctx, caller.Tenant, op, core.Append{
-		User: user, Conversation: conversation, Entries: entries, At: s.Clock.Now(),
-	})
 	if err != nil {
 		return Ingested{}, err
 	}
 	ours := len(appended.IDs) == len(interactions) && appended.IDs[0] == interactions[0].ID
-	for i := range interactions {
-		interactions[i].Conversation, interactions[i].Number = conversation, appended.First+int64(i)
-	}
+	number(interactions, conversation, appended.First)
 	if tell && ours && s.Heard != nil { // what an earlier run of the operation took in was handed on by that
 		s.Heard(caller, user, interactions)
 	}
-	done := Ingested{IDs: appended.IDs, Buffered: appended.Buffered}
+	done := Ingested{IDs: appended.IDs, Buffered: appended.Buffered, Flushed: appended.Blobs}
 	if appended.Buffered >= caller.Settings.BatchSize {
-		if !ours || appended.Buffered != int64(len(interactions)) {
-			interactions = nil // they are not all that the buffer holds
-		}
-		s.flushFull(ctx, caller, user, conversation, interactions, &done)
+		s.flushFull(ctx, caller, user, conversation, &done)
 	}
+	s.ends.Put(place{caller.Tenant, conversation}, end{next: appended.First + int64(len(appended.IDs)), buffered: done.Buffered > 0})
 	return done, nil
 }
 
-// flushFull seals full batches; held is what the buffer holds, nil where that is to
-// be read. What was appended stays acknowledged when it fails: the next ingest or
-// the idle flush tries again.
-func (s *Service) flushFull(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, held []core.Interaction, done *Ingested) {
-	flushed, left, err := s.flush(ctx, caller, user, conversation, held, false)
-	done.Flushed = flushed
+// append adds interactions to the buffer.
+func (s *Service) append(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []core.Interaction) (core.Appended, error) {
+	entries, err := s.sealEntries(ctx, caller.Tenant, user, conversation, list)
+	if err != nil {
+		return core.Appended{}, err
+	}
+	return s.Store.Append(ctx, caller.Tenant, op, core.Append{
+		User: user, Conversation: conversation, Entries: entries, At: s.Clock.Now(),
+	})
+}
+
+// flushFull seals full batches. What was appended stays acknowledged when it fails:
+// the next ingest or the idle flush tries again.
+func (s *Service) flushFull(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, done *Ingested) {
+	flushed, left, err := s.flush(ctx, caller, user, conversation, false)
+	done.Flushed = append(done.Flushed, flushed...)
 	if err != nil {
 		s.Report(ctx, "sealing a full buffer", err)
 		return

@@ -53,10 +53,15 @@ type Deps struct {
 }
 
 // Service is safe for concurrent use.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	ends core.Recent[place, end]
+}
 
 // New makes the service.
-func New(deps Deps) *Service { return &Service{Deps: deps} }
+func New(deps Deps) *Service {
+	return &Service{Deps: deps, ends: core.Recent[place, end]{Keep: endsKept}}
+}
 
 // maxTries bounds how often a step is tried again because another one changed
 // the same thing in between.

@@ -26,6 +26,30 @@ func BenchmarkContext(b *testing.B) {
 	})
 }
 
+// BenchmarkContextOfOneTalk asks where most turns have most of the question's
+// words and no pause parts them, so that there is little to skip.
+func BenchmarkContextOfOneTalk(b *testing.B) {
+	x := benchIndexOf(benchParcels(1_000))
+	for b.Loop() {
+		x.context(ContextQuery{Text: "Which parcel went to the port of Antwerp?"}, factFilter{}, DefaultWeights())
+	}
+}
+
+// benchParcels are turns that are much alike, of one conversation.
+func benchParcels(n int) []core.Interaction {
+	ports := []string{"Antwerp", "Bergen", "Cadiz", "Durban", "Esbjerg"}
+	list := make([]core.Interaction, n)
+	for i := range list {
+		at := time.UnixMilli(1_700_000_000_000 + int64(i/100))
+		list[i] = core.Interaction{
+			ID: core.InteractionID(fmt.Sprintf("int_%026d", i)), Number: int64(i + 1), Conversation: "cnv_00000000000000000000000001",
+			Role: core.RoleUser, OccurredAt: at, AcceptedAt: at,
+			Content: fmt.Sprintf("Parcel %d left the port of %s on day %d with %d crates of instruments.", i, ports[i%5], i%365, i%17),
+		}
+	}
+	return list
+}
+
 // benchRecall measures questions to indexes of several sizes.
 func benchRecall(b *testing.B, ask func(x *index, question string)) {
 	for _, n := range benchSizes {

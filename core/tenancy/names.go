@@ -3,7 +3,6 @@ package tenancy
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -22,36 +21,8 @@ type name struct {
 // its reference never changes, so that what is remembered is right for as long as
 // the thing is there. Once it is gone, on whichever node, whatever is asked of it
 // fails with CodeNotFound; then the reference is looked up anew. So there is nothing
-// to invalidate. What was not used for long goes first, in two generations.
-type names struct {
-	mu         sync.Mutex
-	young, old map[name]string
-}
-
-func (n *names) get(of name) (id string, ok bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if id, ok = n.young[of]; ok {
-		return id, true
-	}
-	if id, ok = n.old[of]; ok {
-		n.keep(of, id)
-	}
-	return id, ok
-}
-
-func (n *names) put(of name, id string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.keep(of, id)
-}
-
-func (n *names) keep(of name, id string) {
-	if n.young == nil || len(n.young) >= namesKept/2 {
-		n.young, n.old = map[name]string{}, n.young
-	}
-	n.young[of] = id
-}
+// to invalidate.
+type names = core.Recent[name, string]
 
 // ForUser calls do with the user that a caller's way of naming one stands for: an
 // id, or "ext:" and an external reference. Neither is looked up where the id is
@@ -136,12 +107,12 @@ func (s *Service) findConversation(ctx context.Context, caller core.Caller, user
 // is looked up, which is known from then on.
 func remember[ID ~string](n *names, of name, known bool, lookUp func() (ID, error)) (id ID, remembered bool, err error) {
 	if known {
-		if id, ok := n.get(of); ok {
+		if id, ok := n.Get(of); ok {
 			return ID(id), true, nil
 		}
 	}
 	if id, err = lookUp(); err == nil {
-		n.put(of, string(id))
+		n.Put(of, string(id))
 	}
 	return id, false, err
 }

@@ -93,7 +93,9 @@ type Service struct {
 }
 
 // New makes the service.
-func New(deps Deps, opt Options) *Service { return &Service{Deps: deps, opt: opt} }
+func New(deps Deps, opt Options) *Service {
+	return &Service{Deps: deps, opt: opt, names: names{Keep: namesKept}}
+}
 
 // maxTries bounds how often a change is tried again because somebody else
 // changed the same thing in between.

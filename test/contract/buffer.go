@@ -18,6 +18,9 @@ func Buffer(t *testing.T, b Backend) {
 		{"ClosedConversationTakesNothing", closedConversationTakesNothing},
 		{"ClosingBeatsAppendsOrNot", closingBeatsAppendsOrNot},
 		{"CancelledAppendIsWholeOrNot", cancelledAppendIsWholeOrNot},
+		{"AppendSealedIsBothInOne", appendSealedIsBothInOne},
+		{"AppendSealedChecksWhatIsThere", appendSealedChecksWhatIsThere},
+		{"AppendSealedAmongOthers", appendSealedAmongOthers},
 		{"BufferedGivesTheHead", bufferedGivesTheHead},
 		{"FlushMovesTheHead", flushMovesTheHead},
 		{"FlushChecksTheHead", flushChecksTheHead},
@@ -37,6 +40,18 @@ func bufferCalls() []call {
 			name: "Append", takes: inConversation, step: true,
 			run: func(ctx context.Context, w *World, at stage, op core.Op) (any, error) {
 				return w.Append(ctx, at.tenant, op, w.MakeAppend(at.user, at.conversation, 3))
+			},
+		},
+		{
+			name: "AppendSealed", takes: inConversation, step: true, events: []core.EventType{core.EventMemoryFlushed},
+			run: func(ctx context.Context, w *World, at stage, op core.Op) (any, error) {
+				next := at.entries[len(at.entries)-1].Number + 1
+				a := w.MakeAppendSealed(w.MakeAppend(at.user, at.conversation, 4), at.tenant, at.entries, next, 3, 3)
+				a.Conversation = at.conversation
+				for i := range a.Blobs {
+					a.Blobs[i].Conversation = at.conversation
+				}
+				return w.AppendSealed(ctx, at.tenant, op, a)
 			},
 		},
 		{name: "Buffered", takes: inConversation, run: func(ctx context.Context, w *World, at stage, _ core.Op) (any, error) {

@@ -237,6 +237,15 @@ func (w *World) MakeFlush(tenant core.TenantID, user core.UserID, entries []core
 	return f
 }
 
+// MakeAppendSealed seals what is held in the buffer and so many new interactions,
+// the next of which has that number, into blobs of size each; more come after.
+func (w *World) MakeAppendSealed(at core.Append, tenant core.TenantID, held []core.BufferEntry, next int64, sealed, size int) core.AppendSealed {
+	all := append(slices.Clone(held), numbered(at.Entries[:sealed], next)...)
+	a := core.AppendSealed{Flush: w.MakeFlush(tenant, at.User, all, size), Entries: slices.Clone(at.Entries[sealed:])}
+	lend(w, a.Entries)
+	return a
+}
+
 // MakeRewrite leaves out of a blob the interactions at those indices.
 func (w *World) MakeRewrite(tenant core.TenantID, b core.BlobRecord, without ...int) core.BlobRewrite {
 	next := b

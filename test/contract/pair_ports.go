@@ -111,6 +111,10 @@ func (p *pair) Buffered(ctx context.Context, tenant core.TenantID, user core.Use
 	return twice(p, "Buffered", func(s Store) ([]core.BufferEntry, error) { return s.Buffered(ctx, tenant, user, conversation, limit) })
 }
 
+func (p *pair) AppendSealed(ctx context.Context, tenant core.TenantID, op core.Op, a core.AppendSealed) (core.Appended, error) {
+	return twice(p, "AppendSealed", func(s Store) (core.Appended, error) { return s.AppendSealed(ctx, tenant, op, a) })
+}
+
 func (p *pair) CommitFlush(ctx context.Context, tenant core.TenantID, op core.Op, f core.Flush) (int64, error) {
 	return twice(p, "CommitFlush", func(s Store) (int64, error) { return s.CommitFlush(ctx, tenant, op, f) })
 }

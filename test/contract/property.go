@@ -45,6 +45,7 @@ func agreesWithTheModel(t *testing.T, w *World) {
 			"find talk":          p.step(p.onUser(p.findConversation)),
 			"append":             p.step(p.onConversation(p.append)),
 			"append more":        p.step(p.onConversation(p.append)),
+			"append sealed":      p.step(p.onConversation(p.appendSealed)),
 			"flush":              p.step(p.onBuffer(p.flush)),
 			"flush more":         p.step(p.onBuffer(p.flush)),
 			"rewrite blob":       p.step(p.onBlob(p.rewriteBlob)),

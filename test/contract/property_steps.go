@@ -165,6 +165,58 @@ func (p *property) append(m *model, u *modelUser, c *modelConversation) {
 	}))
 }
 
+func (p *property) appendSealed(m *model, u *modelUser, c *modelConversation) {
+	n := rapid.IntRange(1, 5).Draw(p.rt, "entries")
+	sealed := rapid.IntRange(1, n).Draw(p.rt, "sealed")
+	held, first, code := c.buffer, c.record.NextNumber, core.Code("")
+	if p.sometimes("stale") {
+		first, code = first+1, core.CodeVersionConflict
+	}
+	if c.record.Status == core.ConversationClosed {
+		code = core.CodeConversationClosed
+	}
+	a := p.MakeAppendSealed(p.MakeAppend(u.record.ID, c.record.ID, n), m.tenant.ID, held, first, sealed, rapid.IntRange(1, 4).Draw(p.rt, "batch"))
+	got := p.do(code, func(op core.Op) (any, error) { return p.AppendSealed(p.Ctx, m.tenant.ID, op, a) })
+	if code != "" {
+		return
+	}
+	fresh := slices.Concat(a.Head[len(held):], entryIDs(a.Entries))
+	c.record.NextNumber += int64(n)
+	c.buffer = nil
+	u.change(core.Change{
+		Kind: core.ChangeAppended, Conversation: c.record.ID, First: first, Last: c.record.NextNumber - 1,
+	})
+	p.seal(m, u, c, a.Flush)
+	for _, e := range numbered(a.Entries, first+int64(sealed)) {
+		e.Position = m.arrive()
+		c.buffer = append(c.buffer, e)
+	}
+	p.equal("what the append returned", got, any(core.Appended{
+		IDs: fresh, First: first, Buffered: int64(len(c.buffer)), Blobs: blobIDs(a.Blobs),
+	}))
+}
+
+// seal keeps a flush's blobs, with their changes and its event.
+func (p *property) seal(m *model, u *modelUser, c *modelConversation, f core.Flush) {
+	for _, b := range f.Blobs {
+		b.Position = m.arrive()
+		c.blobs = append(c.blobs, b)
+		u.change(core.Change{
+			Kind: core.ChangeSealed, Conversation: c.record.ID, Blob: b.ID,
+			First: b.Numbers[0], Last: b.Numbers[len(b.Numbers)-1],
+		})
+	}
+	m.record(f.Event, nil)
+}
+
+func blobIDs(blobs []core.BlobRecord) []core.BlobID {
+	ids := []core.BlobID{}
+	for _, b := range blobs {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
 func (p *property) flush(m *model, u *modelUser, c *modelConversation) {
 	n := rapid.IntRange(1, len(c.buffer)).Draw(p.rt, "entries")
 	head, code := c.buffer[:n], core.Code("")
@@ -176,16 +228,8 @@ func (p *property) flush(m *model, u *modelUser, c *modelConversation) {
 	if code != "" {
 		return
 	}
-	for _, b := range f.Blobs {
-		b.Position = m.arrive()
-		c.blobs = append(c.blobs, b)
-		u.change(core.Change{
-			Kind: core.ChangeSealed, Conversation: c.record.ID, Blob: b.ID,
-			First: b.Numbers[0], Last: b.Numbers[len(b.Numbers)-1],
-		})
-	}
 	c.buffer = c.buffer[n:]
-	m.record(f.Event, nil)
+	p.seal(m, u, c, f)
 	p.equal("what is left", got, any(int64(len(c.buffer))))
 }
 

@@ -118,6 +118,7 @@ var operations = []operation{
 
 	{name: "ingest", ask: post(talk+"/memory", said(1, "new"))},
 	{name: "ingest a full batch", steps: true, prepare: buffered(1), ask: post(talk+"/memory", said(2, "new"))},
+	{name: "ingest full batches at once", prepare: does(post(ada+"/conversations", `{"external_ref":"two"}`)), ask: post(ada+"/conversations/ext:two/memory", said(batch+1, "new"))},
 	{name: "ingest and ask", ask: post(talk+"/memory", strings.TrimSuffix(said(1, "new"), "}")+`,"context":{"query":"harbour"}}`)},
 	{name: "flush", prepare: buffered(2), ask: post(talk+"/flush", "")},
 	{name: "forget a buffered interaction", prepare: buffered(2), ask: request{method: "DELETE", path: talk + "/memory/{buffered}"}, repeated: again404},

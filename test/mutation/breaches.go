@@ -96,20 +96,32 @@ var breaches = []breach{
 
 	// Buffers and blobs.
 	{"seal a head that has moved", "adapters/sqlite/buffer.go",
-		`		if e.id != f.Head[i] {
-`, `		if e.id != f.Head[i] && false {
-`, sqliteSuite, "TestContract/Buffer"},
+		`!slices.EqualFunc(taken, ids,`, `len(taken) != len(ids) && !slices.EqualFunc(taken, ids,`, sqliteSuite, "TestContract/Buffer"},
 	{"forget to trim the buffer", "adapters/sqlite/buffer.go",
 		`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, `DELETE FROM buffer WHERE conversation = ? AND number < ?`, sqliteSuite, "TestContract/Buffer"},
-	{"append to a closed conversation", "adapters/sqlite/append.go", `if p.closed {`, `if false {`, sqliteSuite, "TestContract/Buffer"},
+	{"append to a closed conversation", "adapters/sqlite/append.go", `	if p.closed {
+			return core.Appended{}, closed()
+		}
+		n :=`, `		n :=`, sqliteSuite, "TestContract/Buffer"},
 	{"number from where the buffer ends", "adapters/sqlite/append.go",
 		`next_number = next_number + ?, appended_at`, `next_number = buffered + ? + 1, appended_at`, sqliteSuite, "TestContract/Buffer"},
 	{"forget a change of memory", "adapters/sqlite/append.go",
-		`Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next + n - 1,`,
-		`Kind: core.ChangeAppended, Conversation: a.Conversation, First: p.next, Last: p.next,`, sqliteSuite, "TestContract"},
+		`Kind: core.ChangeAppended, Conversation: conversation, First: p.next, Last: p.next + n - 1,`,
+		`Kind: core.ChangeAppended, Conversation: conversation, First: p.next, Last: p.next,`, sqliteSuite, "TestContract"},
 	{"seal one interaction less than the batch", "core/memory/flush.go", `slices.Chunk(list, int(caller.Settings.BatchSize))`, `slices.Chunk(list, max(int(caller.Settings.BatchSize)-1, 1))`, "./test/services", "."},
 
+	{"put a batch before what is buffered", "adapters/sqlite/append.go", `if int64(len(numbers)) <= p.buffered {`, `if p.buffered > 0 {
+		return true
+	}
+	if len(numbers) == 0 {`, sqliteSuite, "TestContract/Buffer"},
+	{"suppose wrong where a conversation ends, and lose what came", "core/memory/full.go", `		return appended, false, nil
+	}
+	return appended, err == nil, err`, `		return appended, true, nil
+	}
+	return appended, err == nil, err`, "./test/services", "."},
+
 	// Redis's scripts.
+	{"number a full batch as it was supposed (Redis)", "adapters/redis/scripts/memory/append_sealed.lua", `if ARGV[11 + n + i] ~= int(c.next + i - held - 1) then return {'conflict'} end`, ``, redisSuite, "TestContract$/Buffer"},
 	{"run an operation a second time (Redis)", "adapters/redis/scripts/step.lua", `local kept = UNTIL ~= '' and redis.call('GET', OP)`, `local kept = false`, redisSuite, "TestContract$/.*Operation"},
 	{"let an outbox grow past its bound (Redis)", "adapters/redis/scripts/step.lua", `return events > 0 and redis.call('XLEN', EVENTS) + events > MAX_OUTBOX`, `return false`, redisSuite, "TestContract$/Recorder"},
 	{"append to a closed conversation (Redis)", "adapters/redis/scripts/memory/append.lua", `if c.closed then return {'closed'} end`, ``, redisSuite, "TestContract$/Buffer"},

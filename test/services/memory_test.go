@@ -59,6 +59,32 @@ func TestBufferIsSealedInBatchesAndOnDemand(t *testing.T) {
 	}
 }
 
+// TestFullBatchesOfTwoNodesStayInOrder has each of two nodes be wrong about where
+// the conversation ends, time and again.
+func TestFullBatchesOfTwoNodesStayInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	caller, _ := w.tenant("nodes", tenancy.SettingsPatch{BatchSize: core.SetTo[int64](4)})
+	user, c := w.conversation(caller)
+	nodes := []*memory.Service{w.memory, memory.New(w.memory.Deps)}
+	last, blobs := 0, 0
+	for i, n := range []int{4, 8, 4, 5, 4, 3, 4, 12, 1, 4, 9, 4} {
+		list := make([]memory.NewInteraction, 0, n)
+		for _, text := range numbered("n", last+1, last+n) {
+			list = append(list, memory.NewInteraction{Role: "user", Content: text})
+		}
+		last += n
+		done, err := nodes[i%2].Ingest(w.ctx, caller, core.Op{}, user, c, list)
+		blobs += len(done.Flushed)
+		if err != nil || len(done.IDs) != n || done.Buffered != int64(last%4) || blobs != last/4 {
+			t.Fatalf("after %d: %+v, %v; %d blobs", last, done, err, blobs)
+		}
+	}
+	if got := w.contents(caller, user, c, false); !slices.Equal(got, numbered("n", 1, last)) {
+		t.Errorf("read back: %v", got)
+	}
+}
+
 func TestConcurrentIngestLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

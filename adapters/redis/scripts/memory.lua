@@ -88,3 +88,20 @@ local function stored(c, key)
   if b[1] ~= CONVERSATION_ID or b[2] ~= c.epoch then return nil end
   return {version = b[3], size = tonumber(b[4]), position = b[5], last = b[6], held = b[7]}
 end
+
+-- take adds n entries to the buffer, which begin at ARGV[i] with id, when accepted
+-- and sealed bytes, numbered and placed from there on. It adds their ids to the
+-- outcome and tells when the oldest was accepted.
+local function take(n, i, next, position, outcome)
+  local oldest, buffered = math.huge, {}
+  for j = 0, n - 1 do
+    local id, accepted = ARGV[i + 3 * j], ARGV[i + 3 * j + 1]
+    local number, place = int(next + j), int(position + j)
+    redis.call('XADD', BUFFER, number .. '-0', 'id', id, 'position', place, 'accepted_at', accepted, 'sealed', ARGV[i + 3 * j + 2])
+    buffered[2 * j + 1], buffered[2 * j + 2] = place, CONVERSATION_ID .. '/' .. number
+    oldest = math.min(oldest, tonumber(accepted))
+    table.insert(outcome, id)
+  end
+  if n > 0 then redis.call('ZADD', BUFFERED, unpack(buffered)) end
+  return n > 0 and int(oldest)
+end

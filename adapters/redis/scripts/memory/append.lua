@@ -13,19 +13,9 @@ local first, last, u = int(c.next), int(c.next + n - 1), c.user
 local outcome = {first, int(c.buffered + n)}
 if n == 0 then return done(outcome) end
 local of_tenant, tenant_buffered = numbers(USAGE, 'interactions', 'buffered')
-local oldest = math.huge
-local buffered = {}
-for i = 1, n do
-  local id, accepted = ARGV[4 + 3 * i], ARGV[5 + 3 * i]
-  local number, position = int(c.next + i - 1), int(u.position + i)
-  redis.call('XADD', BUFFER, number .. '-0', 'id', id, 'position', position, 'accepted_at', accepted, 'sealed', ARGV[6 + 3 * i])
-  buffered[2 * i - 1], buffered[2 * i] = position, CONVERSATION_ID .. '/' .. number
-  oldest = math.min(oldest, tonumber(accepted))
-  outcome[i + 2] = id
-end
-redis.call('ZADD', BUFFERED, unpack(buffered))
+local oldest = take(n, 7, c.next, u.position + 1, outcome)
 redis.call('ZADD', IDLE, ARGV[5], PLACE)
-redis.call('ZADD', OLDEST, 'LT', int(oldest), PLACE)
+redis.call('ZADD', OLDEST, 'LT', oldest, PLACE)
 redis.call('HSET', CONVERSATION, 'next_number', int(c.next + n), 'interactions', int(c.interactions + n),
   'buffered', int(c.buffered + n))
 redis.call('HSET', USER, 'last_position', int(u.position + n), 'interactions', int(u.interactions + n),
