@@ -201,6 +201,7 @@ func TestRoundTripsOfARequest(t *testing.T) {
 		{name: "ingest, no flush, by reference", method: "POST", path: "/users/ext:u/conversations/ext:c/memory", body: one, batch: 500, most: 2},
 		{name: "ingest, of a full batch, by id", method: "POST", path: "/users/USER/conversations/TALK/memory", body: one, batch: 1, most: 2},
 		{name: "ingest, of a full batch, by reference", method: "POST", path: "/users/ext:u/conversations/ext:c/memory", body: one, batch: 1, most: 2},
+		{name: "ingest, that fills a batch, by id", method: "POST", path: "/users/USER/conversations/TALK/memory", body: one, batch: 3, most: 3},
 		{name: "context, warm, by id", method: "POST", path: "/users/USER/context", body: question, batch: 500, most: 2},
 		{name: "context, warm, by reference", method: "POST", path: "/users/ext:u/context", body: question, batch: 500, most: 4},
 	} {

@@ -55,14 +55,8 @@ func (s *Service) head(ctx context.Context, caller core.Caller, user core.UserID
 	if !all || whole == maxFlush {
 		whole -= whole % int(caller.Settings.BatchSize)
 	}
-	for _, e := range entries[:whole] {
-		in, err := s.openEntry(ctx, caller.Tenant, user, e)
-		if err != nil {
-			return nil, 0, err
-		}
-		list = append(list, in)
-	}
-	return list, len(entries), nil
+	list, err = s.openEntries(ctx, caller.Tenant, user, entries[:whole])
+	return list, len(entries), err
 }
 
 // commit seals interactions and puts them in their place in the buffer; left is what

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -14,7 +15,7 @@ const endsKept = 100_000
 // kept right: who supposed wrong appends as if nothing was known.
 type end struct {
 	next     int64 // number of the next interaction
-	buffered bool  // something is, and so batches become full only with that
+	buffered int64
 }
 
 type place struct {
@@ -29,21 +30,27 @@ func (s *Service) endOf(at place) end {
 	return end{next: 1}
 }
 
-// appendFull is an append of as much as makes batches full by itself, where nothing
-// is buffered: those are sealed at once, and written once. Without such luck done is
-// false, and nothing has changed.
+// appendFull is an append that makes batches full: they are sealed at once, with what
+// is buffered, and what is new of them is written once. If others change the
+// conversation meanwhile, or what is buffered can't be read, done is false, and
+// nothing has changed.
 func (s *Service) appendFull(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []core.Interaction) (appended core.Appended, done bool, err error) {
 	at, size := s.endOf(place{caller.Tenant, conversation}), int(caller.Settings.BatchSize)
-	if at.buffered || len(list) < size {
+	if at.buffered+int64(len(list)) < int64(size) {
 		return appended, false, nil
 	}
+	held, err := s.held(ctx, caller.Tenant, user, conversation, at.buffered)
+	full := len(held) + len(list)
+	full -= full % size
+	if err != nil || full == 0 || full < len(held) {
+		return appended, false, nil //nolint:nilerr // an append says what is wrong, if it is with that too
+	}
 	number(list, conversation, at.next)
-	full := len(list) - len(list)%size
 	var a core.AppendSealed
-	if a.Flush, err = s.sealFlush(ctx, caller, user, conversation, list[:full]); err != nil {
+	if a.Flush, err = s.sealFlush(ctx, caller, user, conversation, slices.Concat(held, list[:full-len(held)])); err != nil {
 		return appended, false, err
 	}
-	if a.Entries, err = s.sealEntries(ctx, caller.Tenant, user, conversation, list[full:]); err != nil {
+	if a.Entries, err = s.sealEntries(ctx, caller.Tenant, user, conversation, list[full-len(held):]); err != nil {
 		return appended, false, err
 	}
 	appended, err = s.Store.AppendSealed(ctx, caller.Tenant, op, a)
@@ -51,6 +58,18 @@ func (s *Service) appendFull(ctx context.Context, caller core.Caller, op core.Op
 		return appended, false, nil
 	}
 	return appended, err == nil, err
+}
+
+// held gives what is buffered, if anything is supposed to be.
+func (s *Service) held(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, supposed int64) ([]core.Interaction, error) {
+	if supposed == 0 {
+		return nil, nil
+	}
+	entries, err := s.Store.Buffered(ctx, tenant, user, conversation, maxFlush)
+	if err != nil {
+		return nil, err
+	}
+	return s.openEntries(ctx, tenant, user, entries)
 }
 
 // number gives interactions the numbers from next on.

@@ -60,7 +60,7 @@ func (s *Service) ingest(ctx context.Context, caller core.Caller, op core.Op, us
 	if appended.Buffered >= caller.Settings.BatchSize {
 		s.flushFull(ctx, caller, user, conversation, &done)
 	}
-	s.ends.Put(place{caller.Tenant, conversation}, end{next: appended.First + int64(len(appended.IDs)), buffered: done.Buffered > 0})
+	s.ends.Put(place{caller.Tenant, conversation}, end{next: appended.First + int64(len(appended.IDs)), buffered: done.Buffered})
 	return done, nil
 }
 

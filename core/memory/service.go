@@ -90,6 +90,18 @@ func (s *Service) openEntry(ctx context.Context, tenant core.TenantID, user core
 	return e.Interaction(plain)
 }
 
+func (s *Service) openEntries(ctx context.Context, tenant core.TenantID, user core.UserID, entries []core.BufferEntry) ([]core.Interaction, error) {
+	list := make([]core.Interaction, 0, len(entries))
+	for _, e := range entries {
+		in, err := s.openEntry(ctx, tenant, user, e)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, in)
+	}
+	return list, nil
+}
+
 // live leaves what has not expired.
 func (s *Service) live(caller core.Caller, list []core.Interaction) []core.Interaction {
 	cutoff := caller.Settings.RetentionCutoff(s.Clock.Now())

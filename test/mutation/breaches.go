@@ -119,6 +119,7 @@ var breaches = []breach{
 	return appended, err == nil, err`, `		return appended, true, nil
 	}
 	return appended, err == nil, err`, "./test/services", "."},
+	{"seal less than is buffered in front of what is new", "core/memory/full.go", `full == 0 || full < len(held)`, `full == 0`, "./test/services", "."},
 
 	// Redis's scripts.
 	{"number a full batch as it was supposed (Redis)", "adapters/redis/scripts/memory/append_sealed.lua", `if ARGV[11 + n + i] ~= int(c.next + i - held - 1) then return {'conflict'} end`, ``, redisSuite, "TestContract$/Buffer"},

@@ -85,6 +85,24 @@ func TestFullBatchesOfTwoNodesStayInOrder(t *testing.T) {
 	}
 }
 
+func TestSmallerBatchesSealWhatIsBuffered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	caller, _ := w.tenant("smaller", tenancy.SettingsPatch{BatchSize: core.SetTo[int64](100)})
+	user, c := w.conversation(caller)
+	w.ingest(caller, user, c, numbered("n", 1, 10)...)
+	caller.Settings.BatchSize = 4
+	if done := w.ingest(caller, user, c, "n 11"); done.Buffered != 3 || len(done.Flushed) != 2 {
+		t.Errorf("eleven: %+v", done)
+	}
+	if done := w.ingest(caller, user, c, "n 12"); done.Buffered != 0 || len(done.Flushed) != 1 {
+		t.Errorf("twelve: %+v", done)
+	}
+	if got := w.contents(caller, user, c, false); !slices.Equal(got, numbered("n", 1, 12)) {
+		t.Errorf("read back: %v", got)
+	}
+}
+
 func TestConcurrentIngestLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
