@@ -24,6 +24,7 @@ type ProxyServer struct {
 	frozen    chan struct{}    // nil unless frozen; closed by the thaw
 	cut       *cutAfterRequest // nil unless armed
 	limit     *limitReply      // nil unless armed
+	end       *endAt           // nil unless armed
 }
 
 // cutAfterRequest waits for a request to cut a connection after.
@@ -36,6 +37,12 @@ type cutAfterRequest struct {
 type limitReply struct {
 	left int
 	done chan struct{}
+}
+
+// endAt counts requests up to the client's last one.
+type endAt struct {
+	seen, last int
+	arrives    bool
 }
 
 // proxied is one connection.
@@ -133,6 +140,24 @@ func (p *ProxyServer) LimitReply(n int) <-chan struct{} {
 	return p.limit.done
 }
 
+// EndAt makes it to the server as if the client died at its request n, counted from
+// 0 and from now on: before it left, or, when it arrives, before the reply came.
+// What is sent at once, in one piece, is one request.
+func (p *ProxyServer) EndAt(n int, arrives bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end = &endAt{last: n, arrives: arrives}
+}
+
+// Revive ends what EndAt did, and reports whether it came to that.
+func (p *ProxyServer) Revive() (ended bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ended = p.end.seen > p.end.last
+	p.end = nil
+	return ended
+}
+
 func (p *ProxyServer) accept() {
 	for {
 		client, err := p.listener.Accept()
@@ -218,6 +243,12 @@ func (p *ProxyServer) request(c *proxied, piece []byte) (left []byte, goOn bool)
 	if p.cut != nil && bytes.Contains(piece, p.cut.containing) {
 		c.cut, p.cut = p.cut.done, nil
 	}
+	if p.end != nil {
+		p.end.seen++
+		if at := p.end.seen - 1; at > p.end.last || at == p.end.last && !p.end.arrives {
+			return nil, false
+		}
+	}
 	return piece, true
 }
 
@@ -231,6 +262,8 @@ func (p *ProxyServer) reply(c *proxied, piece []byte) (left []byte, goOn bool) {
 	case c.cut != nil:
 		close(c.cut)
 		c.cut = nil
+		return nil, false
+	case p.end != nil && p.end.seen > p.end.last:
 		return nil, false
 	case p.limit == nil:
 		return piece, true

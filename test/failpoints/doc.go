@@ -8,4 +8,7 @@
 // process, or that leaves it. The whole application runs in the test's process,
 // over a copy of a store that was filled once, with its background work standing
 // still until the test does it.
+//
+// What moves a whole store to Redis is ended at its requests instead, as they reach
+// the server.
 package failpoints

@@ -161,7 +161,11 @@ func (w *world) whole() (tenants int) {
 		if id == core.DeploymentTenant {
 			continue
 		}
-		at.Recount(id)
+		if w.moved {
+			at.RecountMoved(id)
+		} else {
+			at.Recount(id)
+		}
 		if v.Entries < int64(w.entries(s, id)) {
 			w.Errorf("of %d events of %s %d are verified", w.entries(s, id), id, v.Entries)
 		}

@@ -343,12 +343,18 @@ func TestEverySideEffectMayGoWrong(t *testing.T) {
 	for name, empty := range map[string]func(*testing.T) place{"embedded": newEmbedded, "redis": newOnRedis} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sweep(t, prepare(t, empty))
+			p := prepare(t, empty)
+			count := sweep(t, p, operations)
+			if *every || p.wanted(operation{}) {
+				count.missing(t)
+			}
 		})
 	}
 }
 
-func sweep(t *testing.T, p *prepared) {
+// sweep breaks operations, and counts how often.
+func sweep(t *testing.T, p *prepared, operations []operation) *tally {
+	t.Helper()
 	began := time.Now()
 	count := &tally{runs: map[mode]int{}, swept: map[string]bool{}}
 	t.Run("all", func(t *testing.T) {
@@ -384,9 +390,7 @@ func sweep(t *testing.T, p *prepared) {
 	}
 	t.Logf("%d operations, %d gaps, %d runs (%s), %d violations, in %v",
 		count.operations, count.effects+count.operations, runs, count.byMode(), count.violations, time.Since(began).Round(time.Second))
-	if *every || p.wanted(operation{}) {
-		count.missing(t)
-	}
+	return count
 }
 
 // missing fails where a method of a store is neither a read nor was swept.

@@ -59,6 +59,7 @@ type world struct {
 	jobs     []app.Job
 	handle   fasthttp.RequestHandler
 	made     map[string]string // ids and secrets that came with answers, by a name
+	moved    bool              // from another store
 }
 
 func (w *world) config(requestTime time.Duration) (config.Config, error) {

@@ -15,6 +15,7 @@ const (
 	coldMaxBytes = "1MiB" // of the cold server's indexes: less than those of two readers
 	leastHistory = 20
 	atOnce       = 32 // calls while a world is filled
+	apart        = 4  // conversations for each connection: no caller adds to one in two calls at once
 	unavailable  = 503
 	mostTries    = 30
 )
@@ -30,7 +31,7 @@ type place struct {
 // and the cold server with readers of its own.
 func (w *world) fill(ctx context.Context, tenants int, o options) error {
 	connections := slices.Max(o.connections)
-	writers := (connections + tenants - 1) / tenants
+	writers := (apart*connections + tenants - 1) / tenants
 	history := max(leastHistory, o.history/tenants)
 	w.readers, w.writers = make([]place, tenants), make([]place, tenants*writers)
 	err := each(ctx, tenants, func(i int) error {
