@@ -60,7 +60,7 @@ func DecodeInteractions(b []byte) ([]Interaction, error) {
 	}
 	list := make([]Interaction, 0, n)
 	for range n {
-		list = append(list, r.interaction())
+		list = append(list, r.interaction(list))
 		if r.bad {
 			return nil, ErrMalformed
 		}
@@ -76,17 +76,43 @@ type reader struct {
 	bad  bool
 }
 
-func (r *reader) interaction() Interaction {
+// interaction reads one that comes after those before it.
+func (r *reader) interaction(before []Interaction) Interaction {
 	return Interaction{
-		ID:         InteractionID(r.text()),
+		ID:         InteractionID(r.bytes()),
 		Number:     r.varint(),
-		Role:       Role(r.text()),
-		Name:       r.text(),
-		Content:    r.text(),
-		Metadata:   Metadata(r.text()),
+		Role:       roleOf(r.bytes()),
+		Name:       nameOf(r.bytes(), before),
+		Content:    string(r.bytes()),
+		Metadata:   Metadata(r.bytes()),
 		OccurredAt: time.UnixMilli(r.varint()).UTC(),
 		AcceptedAt: time.UnixMilli(r.varint()).UTC(),
 	}
+}
+
+// roleOf and nameOf make no string where there is one: of roles there are few,
+// and two who talk take turns.
+func roleOf(b []byte) Role {
+	switch string(b) {
+	case string(RoleUser):
+		return RoleUser
+	case string(RoleAssistant):
+		return RoleAssistant
+	case string(RoleSystem):
+		return RoleSystem
+	case string(RoleTool):
+		return RoleTool
+	}
+	return Role(b)
+}
+
+func nameOf(b []byte, before []Interaction) string {
+	for i := max(0, len(before)-2); i < len(before); i++ {
+		if string(b) == before[i].Name {
+			return before[i].Name
+		}
+	}
+	return string(b)
 }
 
 func (r *reader) uvarint() uint64 {
@@ -109,15 +135,15 @@ func take[T any](r *reader, v T, n int) T {
 	return v
 }
 
-func (r *reader) text() string {
+func (r *reader) bytes() []byte {
 	n := r.uvarint()
 	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, nil
-		return ""
+		return nil
 	}
-	s := string(r.rest[:n])
+	b := r.rest[:n]
 	r.rest = r.rest[n:]
-	return s
+	return b
 }
 
 // Interaction decodes an opened buffer entry.

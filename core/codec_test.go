@@ -18,8 +18,8 @@ func anyInteraction(t *rapid.T) core.Interaction {
 	return core.Interaction{
 		ID:         core.InteractionID(rapid.String().Draw(t, "id")),
 		Number:     rapid.Int64().Draw(t, "number"),
-		Role:       core.Role(rapid.String().Draw(t, "role")),
-		Name:       rapid.String().Draw(t, "name"),
+		Role:       core.Role(rapid.OneOf(rapid.SampledFrom([]string{"user", "assistant", "system", "tool"}), rapid.String()).Draw(t, "role")),
+		Name:       rapid.OneOf(rapid.SampledFrom([]string{"", "Ada", "Ben"}), rapid.String()).Draw(t, "name"),
 		Content:    rapid.String().Draw(t, "content"),
 		Metadata:   core.Metadata(rapid.String().Draw(t, "metadata")),
 		OccurredAt: at("occurred"),

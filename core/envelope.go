@@ -115,7 +115,7 @@ func envelopeKeys(key, salt []byte) (cipher.AEAD, []byte, error) {
 // associatedData is the header, then every part of the place after its length:
 // no two places give the same bytes.
 func associatedData(header []byte, deployment string, p Place) []byte {
-	out := make([]byte, 0, 256)
+	out := make([]byte, 0, 384)
 	out = append(out, header...)
 	for _, part := range []string{
 		envelopeAAD, envelopeSuite, deployment,

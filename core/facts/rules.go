@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 
@@ -36,7 +37,7 @@ func (Rules) Extract(in core.Interaction) []core.FactCandidate {
 	}
 	var found []core.FactCandidate
 	seen := map[string]bool{}
-	for _, sentence := range sentences(in.Content) {
+	for sentence := range sentences(in.Content) {
 		for _, c := range stated(sentence) {
 			key := c.Attribute + "\x00" + strings.ToLower(c.Value)
 			if seen[key] {
@@ -56,9 +57,8 @@ func stated(sentence string) []core.FactCandidate {
 		return nil
 	}
 	var found []core.FactCandidate
-	for _, part := range clauses(bare(sentence)) {
-		for i := range rules {
-			r := &rules[i]
+	for part := range clauses(bare(sentence)) {
+		for _, r := range candidates(part) {
 			if attribute, value, ok := r.match(part); ok {
 				found = append(found, core.FactCandidate{Attribute: attribute, Value: value, Single: r.single, Text: sentence})
 			}
@@ -73,7 +73,7 @@ func stated(sentence string) []core.FactCandidate {
 // match reads a clause. A pattern with two groups gives the attribute's own
 // words first: My favorite COLOUR is GREEN.
 func (r *rule) match(part string) (attribute, value string, ok bool) {
-	if !r.sieve.passes(part) {
+	if !holdsOne(part, r.sieve.holding) {
 		return "", "", false
 	}
 	m := r.pattern.FindStringSubmatch(part)
@@ -136,15 +136,31 @@ var (
 )
 
 // clauses gives the parts of a sentence that begin with who says it.
-func clauses(sentence string) []string {
-	parts := []string{sentence}
-	if !strings.Contains(sentence, "I") && !strings.Contains(sentence, "My") && !strings.Contains(sentence, "my") {
-		return parts // clauseStart would find nothing, and take its time
+func clauses(sentence string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(sentence) || !speaksOn(sentence) {
+			return
+		}
+		for _, at := range clauseStart.FindAllStringIndex(sentence, -1) {
+			if !yield(bare(sentence[at[0]:])) {
+				return
+			}
+		}
 	}
-	for _, at := range clauseStart.FindAllStringIndex(sentence, -1) {
-		parts = append(parts, bare(sentence[at[0]:]))
+}
+
+// speaksOn reports whether clauseStart may find something, which takes its time:
+// only where I or my comes after a space.
+func speaksOn(sentence string) bool {
+	for i := 1; i < len(sentence); i++ {
+		switch sentence[i] {
+		case 'I', 'M', 'm':
+			if sentence[i-1] <= ' ' && (sentence[i] == 'I' || strings.HasPrefix(sentence[i+1:], "y")) {
+				return true
+			}
+		}
 	}
-	return parts
+	return false
 }
 
 var clauseStart = regexp.MustCompile(`(?:[,;–—]|\s-|\sand|\sbut|\sso)\s+(?:and |but |so |plus |also )?(?:I|I'm|I’m|I've|My|my)\s`)

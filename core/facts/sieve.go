@@ -2,6 +2,7 @@ package facts
 
 import (
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -9,23 +10,79 @@ import (
 // sieve tells clauses that a rule can't match from others, without trying: most
 // of what people say matches no rule at all.
 type sieve struct {
-	begins  *[256]bool // the first bytes that a match may have; nil: it may begin anywhere
-	holding []string   // one of these is in every match, where it may begin anywhere
+	begins  [256]bool // the first bytes of what may match
+	mine    bool      // one of mineWords is in every match
+	holding []string  // and one of these, if there are any
 }
 
 // beginning is the sieve of a pattern that begins at the start of the text.
 func beginning(pattern string) sieve {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		panic(err) // the table is the package's own
-	}
+	re := parse(pattern)
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
 		panic(err)
 	}
-	var begins [256]bool
-	walk(prog, uint32(prog.Start), map[uint32]bool{}, &begins) //nolint:gosec // an index of the program
-	return sieve{begins: &begins}
+	s := sieve{holding: longest(needs(re))}
+	walk(prog, uint32(prog.Start), map[uint32]bool{}, &s.begins) //nolint:gosec // an index of the program
+	return s
+}
+
+// within is the sieve of a pattern that may match anywhere after one of mineWords.
+func within(pattern string) sieve {
+	s := sieve{mine: true, holding: longest(needs(parse(pattern)))}
+	anything(&s.begins)
+	return s
+}
+
+func parse(pattern string) *syntax.Regexp {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		panic(err) // the table is the package's own
+	}
+	return re
+}
+
+// needs gives sets of texts: what the pattern matches holds one of each set.
+func needs(re *syntax.Regexp) (sets [][]string) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			sets = [][]string{{string(re.Rune)}}
+		}
+	case syntax.OpCapture:
+		sets = needs(re.Sub[0])
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			sets = append(sets, needs(sub)...)
+		}
+	case syntax.OpAlternate:
+		var either []string
+		for _, sub := range re.Sub {
+			set := longest(needs(sub))
+			if len(set) == 0 {
+				return nil
+			}
+			either = append(either, set...)
+		}
+		sets = [][]string{either}
+	default: // what may be missing, or may differ
+	}
+	return sets
+}
+
+// longest is the set whose shortest text is the longest.
+func longest(sets [][]string) (best []string) {
+	most := 0
+	for _, set := range sets {
+		shortest := len(set[0])
+		for _, text := range set {
+			shortest = min(shortest, len(text))
+		}
+		if shortest > most {
+			best, most = set, shortest
+		}
+	}
+	return best
 }
 
 // walk marks the first bytes of what the program takes from an instruction on.
@@ -64,15 +121,33 @@ func anything(begins *[256]bool) {
 	}
 }
 
-// passes reports whether the rule may match.
-func (s sieve) passes(clause string) bool {
-	if s.begins != nil {
-		return clause != "" && s.begins[clause[0]]
+// candidates are the rules, in their order, that may match by how a clause
+// begins and by whether it speaks of what is somebody's own.
+func candidates(clause string) []*rule {
+	switch {
+	case clause == "":
+		return nil
+	case holdsOne(clause, mineWords):
+		return withMine[clause[0]]
+	default:
+		return withoutMine[clause[0]]
 	}
-	for _, part := range s.holding {
-		if strings.Contains(clause, part) {
-			return true
+}
+
+var withMine, withoutMine = byFirst(func(*rule) bool { return true }), byFirst(func(r *rule) bool { return !r.sieve.mine })
+
+func byFirst(fits func(*rule) bool) (lists [256][]*rule) {
+	for i := range rules {
+		for b, begins := range rules[i].sieve.begins {
+			if begins && fits(&rules[i]) {
+				lists[b] = append(lists[b], &rules[i])
+			}
 		}
 	}
-	return false
+	return lists
+}
+
+// holdsOne reports whether a clause holds one of a set, if there is any in it.
+func holdsOne(clause string, set []string) bool {
+	return len(set) == 0 || slices.ContainsFunc(set, func(text string) bool { return strings.Contains(clause, text) })
 }

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,7 +26,7 @@ func TestSieveKeepsNothingThatARuleMatches(t *testing.T) {
 			r := &rules[i]
 			if r.pattern.MatchString(clause) {
 				matched[r.pattern.String()] = true
-				if !r.sieve.passes(clause) {
+				if !passes(r, clause) {
 					t.Fatalf("%q matches %s", clause, r.pattern)
 				}
 			}
@@ -36,17 +37,69 @@ func TestSieveKeepsNothingThatARuleMatches(t *testing.T) {
 	}
 }
 
+// passes reports whether the rule is tried on the clause.
+func passes(r *rule, clause string) bool {
+	return slices.Contains(candidates(clause), r) && holdsOne(clause, r.sieve.holding)
+}
+
 func TestSieveKeepsMostClausesBack(t *testing.T) {
 	t.Parallel()
 	for _, clause := range []string{"The weather was fine.", "everybody agreed on it", "London is large"} {
 		passed := 0
 		for i := range rules {
-			if rules[i].sieve.passes(clause) {
+			if passes(&rules[i], clause) {
 				passed++
 			}
 		}
 		if passed > 1 { // one may begin with the same letter
 			t.Errorf("%d rules are tried on %q", passed, clause)
+		}
+	}
+}
+
+// TestGuardsKeepNothingBackThatIsFound holds what says that a pattern is not
+// worth its time against the pattern.
+func TestGuardsKeepNothingBackThatIsFound(t *testing.T) {
+	t.Parallel()
+	pieces := strings.Split(openings+"|, I |; my|and\tMy|so  I'm| - I've|—\fI|I|my|Ada,|Zoë,|A|K|ſ|É|thank|in|en|the|1| |  |\t|\n|\f|\v|,|!|.|…|-|–|—|;|'|(|\xff|\u00a0", "|")
+	random := rand.New(rand.NewPCG(3, 4))
+	opened, parted := 0, 0
+	for range 10_000 {
+		var drawn strings.Builder
+		for range 1 + random.IntN(6) {
+			piece := pieces[random.IntN(len(pieces))]
+			if random.IntN(4) == 0 {
+				piece = strings.ToUpper(piece)
+			}
+			drawn.WriteString(piece + " "[random.IntN(2):])
+		}
+		sentence := drawn.String()
+		if opening.MatchString(sentence) {
+			opened++
+			if !mayOpen(sentence) {
+				t.Fatalf("%q has an opening", sentence)
+			}
+		}
+		if clauseStart.MatchString(sentence) {
+			parted++
+			if !speaksOn(sentence) {
+				t.Fatalf("%q has another clause", sentence)
+			}
+		}
+	}
+	if opened < 1000 || parted < 100 {
+		t.Errorf("%d openings and %d clauses; the test proves little", opened, parted)
+	}
+}
+
+func TestQuotedIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "plain é": "plain é", "a (b) c": "a   c", `"a" b`: "  b", "a [b": "a [b", "a “b” «c»": "a    ",
+		"a (b [c) d] e": "a   d] e", "[a](b) c": "   c", "é[é]é": "é é", "a\xff(b)": "a\xff ",
+	} {
+		if got := unquoted(text); got != want {
+			t.Errorf("%q gave %q, want %q", text, got, want)
 		}
 	}
 }

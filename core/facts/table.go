@@ -110,13 +110,13 @@ func named(who string) rule {
 
 const mine = `\b(?:my|My) `
 
+// mineWords are what mine matches.
+var mineWords = []string{"my ", "My "}
+
 // anywhere is a rule whose pattern need not begin the clause. What it finds is
 // somebody's own.
 func anywhere(attribute string, single bool, pattern string, fits func(string) bool) rule {
-	return rule{
-		attribute: attribute, single: single, pattern: regexp.MustCompile(mine + pattern), fits: fits,
-		sieve: sieve{holding: []string{"my ", "My "}},
-	}
+	return rule{attribute: attribute, single: single, pattern: regexp.MustCompile(mine + pattern), sieve: within(pattern), fits: fits}
 }
 
 // whose says whom, or which animal, somebody calls theirs.

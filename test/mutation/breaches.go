@@ -10,8 +10,8 @@ const (
 var breaches = []breach{
 	// Sealing.
 	{"skip the commitment check", "core/envelope.go",
-		`if err != nil || subtle.ConstantTimeCompare(commitment[:], header[envelopeCommit:]) != 1 {`,
-		`if err != nil || subtle.ConstantTimeCompare(commitment[:], commitment[:]) != 1 {`, "./core", "Envelope|Sealed|Commit"},
+		`if err != nil || subtle.ConstantTimeCompare(commitment, header[envelopeCommit:]) != 1 {`,
+		`if err != nil || subtle.ConstantTimeCompare(commitment, commitment) != 1 {`, "./core", "Envelope|Sealed|Commit"},
 	{"leave the tenant out of the associated data", "core/envelope.go",
 		`string(p.Tenant), string(p.User), string(p.Kind), p.Record,`,
 		`string(p.User), string(p.Kind), p.Record,`, "./core", "."},
