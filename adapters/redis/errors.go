@@ -15,7 +15,7 @@ import (
 // outOfOrder are the first words of errors by which a server says that it can't
 // serve now, rather than that a command is wrong.
 var outOfOrder = []string{
-	"OOM", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY", "UNKILLABLE",
+	"OOM", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY", "UNKILLABLE", "UNBLOCKED",
 	"CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "EXECABORT", "NOAUTH", "WRONGPASS", "NOPERM",
 	"ERR max number of clients reached", "ERR Protocol error: unauthenticated",
 }

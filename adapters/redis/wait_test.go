@@ -1,6 +1,8 @@
 package redis_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +44,32 @@ func TestStepThatReplicasDoNotConfirmIsUnavailable(t *testing.T) {
 	if n := len(l.events(tenant)); n != 4 {
 		t.Errorf("%d events were recorded", n)
 	}
+}
+
+// Who waits for a replica while the master becomes one itself is told so.
+func TestStepOnAMasterThatIsReplacedIsUnavailable(t *testing.T) {
+	t.Parallel()
+	master := backend.Redis(t)
+	replica := backend.Redis(t, backend.ReplicaOf(master))
+	l := live(t, open(t, redis.Options{URL: master.URL(), Wait: redis.Wait{Replicas: 1, Timeout: 20 * time.Second}}))
+	tenant := l.MustCreateTenant().ID
+	replica.Freeze()
+	answer := make(chan error, 1)
+	go func() {
+		_, err := l.CreateUser(l.Ctx, tenant, l.Op(), l.MakeUser(tenant))
+		answer <- err
+	}()
+	eventually(t, func() error {
+		if clients := fmt.Sprint(command(t, master.URL(), "INFO", "clients")); !strings.Contains(clients, "blocked_clients:1") {
+			return errors.New("nobody waits")
+		}
+		return nil
+	})
+	command(t, master.URL(), "REPLICAOF", "127.0.0.1", "1")
+	if err := <-answer; !core.Is(err, core.CodeUnavailable) || !strings.Contains(err.Error(), "UNBLOCKED") {
+		t.Errorf("it was told %v", err)
+	}
+	replica.Thaw()
 }
 
 func TestRefusalsComeThroughTheWait(t *testing.T) {
