@@ -36,29 +36,35 @@ type block struct {
 
 	names    map[*conversation]int // 1 for c1
 	order    []*conversation       // by name
-	text     []byte                // the turns' lines, in the order in which they were added
-	lines    map[int32]extent      // of text, by slot
-	episodes []int32
-	recent   []int32
+	text     []byte                // the lines, in the order in which they were added
+	shown    []uint64              // the turns that are in it, a bit each by slot
+	episodes []turnLine
+	recent   []turnLine
 	older    []int32 // recent turns that did not fit
-	facts    []shownFact
+	facts    []factLine
 }
 
-// shownFact is a fact with its line.
-type shownFact struct {
+// turnLine is a turn with where in the block's text its line is.
+type turnLine struct {
+	slot     int32
+	from, to int
+}
+
+// factLine is the same of a fact.
+type factLine struct {
 	scoredFact
-	text string
+	from, to int
 }
-
-// extent is a part of a text.
-type extent struct{ from, to int }
 
 func newBlock(r *ranking, budget int) *block {
 	return &block{
 		index: r.index, ranking: r, budget: budget, size: len(blockOpen) + 1 + len(blockClose),
-		names: map[*conversation]int{}, lines: map[int32]extent{}, text: make([]byte, 0, min(budget, usualBlock)),
+		names: map[*conversation]int{}, shown: make([]uint64, len(r.index.turns)/64+1), text: make([]byte, 0, min(budget, usualBlock)),
 	}
 }
+
+// shows reports whether a turn is in the block.
+func (b *block) shows(slot int32) bool { return b.shown[slot/64]>>(slot%64)&1 == 1 }
 
 // addRecent adds recent turns, given newest first, as far as they fit; shared
 // keeps most of the budget for hits.
@@ -69,11 +75,12 @@ func (b *block) addRecent(list []int32, shared bool) {
 	}
 	for i, slot := range list {
 		cut := i == 0 && !shared
-		if !b.add(slot, limit, cut) {
+		line, added := b.add(slot, limit, cut)
+		if !added {
 			b.older = list[i:]
 			break // older ones without it would not be recent talk
 		}
-		b.recent = append(b.recent, slot)
+		b.recent = append(b.recent, line)
 	}
 	slices.Reverse(b.recent)
 }
@@ -100,33 +107,32 @@ func (b *block) addHits(hits []hit, f *turnFilter) {
 
 // addEpisode adds a turn unless it is there, and reports whether it is then.
 func (b *block) addEpisode(slot int32, limit int, cut bool) bool {
-	if _, there := b.lines[slot]; there {
+	if b.shows(slot) {
 		return true
 	}
-	if !b.add(slot, limit, cut) {
-		return false
+	line, added := b.add(slot, limit, cut)
+	if added {
+		b.episodes = append(b.episodes, line)
 	}
-	b.episodes = append(b.episodes, slot)
-	return true
+	return added
 }
 
 // sortEpisodes puts them in the order of time.
 func (b *block) sortEpisodes() {
-	slices.SortFunc(b.episodes, func(s, t int32) int {
-		u, v := &b.index.turns[s], &b.index.turns[t]
-		return cmp.Or(
-			cmp.Compare(u.occurredAt, v.occurredAt),
-			cmp.Compare(u.conversation.id, v.conversation.id),
-			cmp.Compare(u.number, v.number),
-		)
+	slices.SortFunc(b.episodes, func(s, t turnLine) int {
+		u, v := &b.index.turns[s.slot], &b.index.turns[t.slot]
+		if u.occurredAt != v.occurredAt {
+			return cmp.Compare(u.occurredAt, v.occurredAt)
+		}
+		return cmp.Or(cmp.Compare(u.conversation.id, v.conversation.id), cmp.Compare(u.number, v.number))
 	})
 }
 
 // add adds a turn's line if the block stays within limit. With cut, a line that
 // is too long loses its end.
-func (b *block) add(slot int32, limit int, cut bool) bool {
+func (b *block) add(slot int32, limit int, cut bool) (line turnLine, added bool) {
 	if limit-b.size < len(shortest) {
-		return false
+		return line, false
 	}
 	t := &b.index.turns[slot]
 	name, legend := b.name(t.conversation)
@@ -137,7 +143,7 @@ func (b *block) add(slot int32, limit int, cut bool) bool {
 	b.text, whole = appendQuoted(b.text, t.content, limit-b.size-legend-(begin-start)-len("\n"))
 	if !whole && (!cut || len(b.text) == begin) {
 		b.text = b.text[:start]
-		return false
+		return line, false
 	}
 	b.omitted.Cut = b.omitted.Cut || !whole
 	if name > len(b.order) {
@@ -145,9 +151,9 @@ func (b *block) add(slot int32, limit int, cut bool) bool {
 		b.order = append(b.order, t.conversation)
 	}
 	b.text = append(b.text, '\n')
-	b.lines[slot] = extent{start, len(b.text)}
+	b.shown[slot/64] |= 1 << (slot % 64)
 	b.size += legend + len(b.text) - start
-	return true
+	return turnLine{slot, start, len(b.text)}, true
 }
 
 // name gives a conversation's number and what it would add to the legend.
@@ -175,7 +181,7 @@ func digits(n int) int {
 // appendHead appends what a turn's line begins with: whose words they are.
 func appendHead(out []byte, name int, t *turn) []byte {
 	out = strconv.AppendInt(append(out, "- [c"...), int64(name), 10)
-	out = time.UnixMilli(t.occurredAt).UTC().AppendFormat(append(out, ' '), "2006-01-02 15:04")
+	out = appendMinute(append(out, ' '), time.UnixMilli(t.occurredAt))
 	out = append(out, "] "...)
 	role := string(t.role.Value())
 	if name := t.name.Value(); name != "" {
@@ -187,10 +193,19 @@ func appendHead(out []byte, name int, t *turn) []byte {
 	return append(out, ": "...)
 }
 
+// appendMinute appends a time as 2006-01-02 15:04. It makes that of RFC 3339,
+// the one layout that takes no parsing.
+func appendMinute(out []byte, t time.Time) []byte {
+	out = t.UTC().AppendFormat(out, time.RFC3339)
+	out = out[:len(out)-len(":05Z")]
+	out[len(out)-len("T15:04")] = ' '
+	return out
+}
+
 // render writes the block.
 func (b *block) render() Context {
 	for _, slot := range b.older {
-		if _, there := b.lines[slot]; !there { // as a hit
+		if !b.shows(slot) { // as a hit
 			b.omitted.Recent++
 		}
 	}
@@ -199,26 +214,28 @@ func (b *block) render() Context {
 		out.Truncated = true // not even an empty block fits
 		return out
 	}
-	out.Items = make([]Item, 0, len(b.facts)+len(b.lines))
+	out.Items = make([]Item, 0, len(b.facts)+len(b.episodes)+len(b.recent))
 	var text strings.Builder
 	text.Grow(b.size)
 	text.WriteString(blockOpen + "\n")
 	if len(b.order) > 0 {
 		text.WriteString(blockLegend)
 		for i, c := range b.order {
-			text.WriteString(" c" + strconv.Itoa(i+1) + "=" + string(c.id))
+			text.WriteString(" c")
+			text.WriteString(strconv.Itoa(i + 1))
+			text.WriteString("=")
+			text.WriteString(string(c.id))
 		}
 		text.WriteString("\n")
 	}
 	for _, f := range b.facts {
-		text.WriteString(f.text + "\n")
+		text.Write(b.text[f.from:f.to])
 		out.Items = append(out.Items, f.item())
 	}
-	for _, slot := range slices.Concat(b.episodes, b.recent) {
-		line := b.lines[slot]
+	for _, line := range slices.Concat(b.episodes, b.recent) {
 		text.Write(b.text[line.from:line.to])
-		item := b.index.turns[slot].item()
-		item.Score = b.ranking.scoreOf(slot)
+		item := b.index.turns[line.slot].item()
+		item.Score = b.ranking.scoreOf(line.slot)
 		out.Items = append(out.Items, item)
 	}
 	text.WriteString(blockClose)

@@ -173,8 +173,11 @@ func number(list []string, i int) int {
 }
 
 func asYear(word string) int {
+	if len(word) != 4 || !isDigitAt(word, 0) { // before Atoi, which makes an error of a word
+		return 0
+	}
 	n, err := strconv.Atoi(word)
-	if err != nil || len(word) != 4 || n < 1900 || n > 2199 {
+	if err != nil || n < 1900 || n > 2199 {
 		return 0
 	}
 	return n

@@ -3,7 +3,6 @@ package recall
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +100,10 @@ type scoredFact struct {
 // scoreFacts scores the facts that pass, best first, those without a score
 // last; of equals, the newest first. A fact is scored as a turn's own words are.
 func (r *ranking) scoreFacts(f factFilter) []scoredFact {
+	if len(r.index.facts) == 0 {
+		return nil
+	}
+	r.weighWords()
 	var list []scoredFact
 	best := r.scale
 	for i := range r.index.facts {
@@ -123,19 +126,29 @@ func (r *ranking) scoreFacts(f factFilter) []scoredFact {
 	return list
 }
 
+// weighWords works out how much each word of the question counts in a fact.
+func (r *ranking) weighWords() {
+	for i := range r.question.words {
+		w := &r.question.words[i]
+		with := 1
+		for _, term := range w.terms {
+			with += len(r.index.terms[term].list)
+		}
+		w.inFact = w.weight * inverseFrequency(with, r.index.live()+1)
+	}
+}
+
 func (r *ranking) factScore(k *known) float64 {
 	total := 0.0
 	mean := float64(r.index.length+int64(k.length)) / float64(r.index.live()+1)
-	for _, w := range r.question.words {
+	for i := range r.question.words {
+		w := &r.question.words[i]
 		count := int32(0)
-		with := 1
 		for _, term := range w.terms {
 			count += k.terms.of(term)
-			with += len(r.index.terms[term].list)
 		}
 		if count > 0 {
-			idf := w.weight * inverseFrequency(with, r.index.live()+1)
-			total += idf * saturate(float64(count), turnK1*(1-turnB+turnB*float64(k.length)/mean), turnK1)
+			total += w.inFact * saturate(float64(count), turnK1*(1-turnB+turnB*float64(k.length)/mean), turnK1)
 		}
 	}
 	return total
@@ -165,10 +178,13 @@ func (s scoredFact) item() Item {
 	return i
 }
 
-// line is a fact's line in a context block.
-func (s scoredFact) line() string {
-	return fmt.Sprintf("- [fact since %s] %s: %s",
-		s.ValidFrom.UTC().Format(time.DateOnly), quoted(s.Subject), strings.TrimSpace(quoted(s.Text)))
+// appendLine appends a fact's line in a context block.
+func (k *known) appendLine(out []byte) []byte {
+	out = append(out, "- [fact since "...)
+	out = k.ValidFrom.UTC().AppendFormat(out, time.DateOnly)
+	out = append(append(append(out, "] "...), quoted(k.Subject)...), ": "...)
+	out = append(out, strings.TrimSpace(quoted(k.Text))...)
+	return append(out, '\n')
 }
 
 // addFacts adds facts, given best first, as far as they fit into their share of
@@ -180,14 +196,17 @@ func (b *block) addFacts(list []scoredFact, shared bool) {
 		limit = b.size + (b.budget-b.size)/factShare
 	}
 	for _, f := range list {
-		line := f.line()
-		if b.size+len(line)+1 > limit {
+		start := len(b.text)
+		b.text = f.appendLine(b.text)
+		size := len(b.text) - start
+		if b.size+size > limit {
+			b.text = b.text[:start]
 			if f.score > 0 {
 				b.omitted.Facts++
 			}
 			continue
 		}
-		b.facts = append(b.facts, shownFact{f, line})
-		b.size += len(line) + 1
+		b.facts = append(b.facts, factLine{f, start, len(b.text)})
+		b.size += size
 	}
 }

@@ -28,6 +28,7 @@ type askedWord struct {
 	word   string
 	terms  []string
 	weight float64
+	inFact float64 // BM25's saturation of it in a fact is multiplied with; weighWords fills it in
 }
 
 // concept is something that a question asks for, most often one of its words.

@@ -169,7 +169,9 @@ func (r *ranking) best(limit int, floor float64, f *turnFilter) []hit {
 		r.evaluate(next.session)
 		r.scored[next.session] = true
 		for _, slot := range s.turns {
-			top = r.offer(top, hit{slot, r.score[slot]}, limit, f)
+			if h := (hit{slot, r.score[slot]}); len(top) == 0 || h.score >= floor*top[0].score {
+				top = r.offer(top, h, limit, f)
+			}
 		}
 	}
 	for i := range top {
@@ -197,11 +199,17 @@ func (r *ranking) offer(top []hit, h hit, limit int, f *turnFilter) []hit {
 
 // compare puts the better hit first.
 func (r *ranking) compare(a, b hit) int {
-	if a.score != b.score {
-		return cmp.Compare(b.score, a.score)
+	switch {
+	case a.score > b.score:
+		return -1
+	case a.score < b.score:
+		return 1
 	}
 	t, u := &r.index.turns[a.slot], &r.index.turns[b.slot]
-	return cmp.Or(cmp.Compare(u.occurredAt, t.occurredAt), cmp.Compare(u.id, t.id))
+	if t.occurredAt != u.occurredAt {
+		return cmp.Compare(u.occurredAt, t.occurredAt)
+	}
+	return cmp.Compare(u.id, t.id)
 }
 
 // scoreOf gives a turn's score.
