@@ -107,7 +107,11 @@ func (s *Server) admitRegistration(r *request) error {
 // stands before that, a client may have made up.
 func (s *Server) clientAddress(r *request) netip.Addr {
 	addr := connAddress(r.x.http.RemoteAddr())
-	hops := strings.Split(strings.Join(r.header(fiber.HeaderXForwardedFor), ","), ",")
+	values := r.header(fiber.HeaderXForwardedFor)
+	if len(values) == 0 {
+		return addr
+	}
+	hops := strings.Split(strings.Join(values, ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {

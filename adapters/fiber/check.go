@@ -20,7 +20,7 @@ const (
 )
 
 // checker walks a body beside the shape it must have and gathers what differs.
-// The body is valid JSON.
+// It ends with an error where the body is not JSON.
 type checker struct {
 	in  *jsontext.Decoder
 	bad []core.FieldError
@@ -138,7 +138,6 @@ func (c *checker) list(s *shape, at *spot) error {
 
 // scalar says what is wrong with a value that is not walked into.
 func (s *shape) scalar(raw jsontext.Value) string {
-	want := "must be " + wants[s.kind]
 	switch got := raw.Kind(); {
 	case got == 'n':
 		return "must not be null"
@@ -149,7 +148,7 @@ func (s *shape) scalar(raw jsontext.Value) string {
 	case s.kind == kindNumber && got == '0', s.kind == kindBoolean && (got == 't' || got == 'f'):
 		return ""
 	default:
-		return want + ", not " + kindName(got)
+		return "must be " + wants[s.kind] + ", not " + kindName(got)
 	}
 }
 

@@ -29,20 +29,35 @@ func decode[T any](body []byte) (T, error) {
 		}
 		return out, core.NewError(core.CodeBadRequest, "The body is empty; this request needs a JSON object.")
 	}
-	if err := checkSyntax(body); err != nil {
+	if err := check(want, body); err != nil {
 		return out, err
-	}
-	c := checker{in: jsontext.NewDecoder(bytes.NewBuffer(body))}
-	if err := c.value(want, &spot{name: "body"}); err != nil {
-		return out, unexpected(err)
-	}
-	if len(c.bad) > 0 {
-		return out, core.InvalidFields(c.bad)
 	}
 	if err := json.Unmarshal(body, &out, json.RejectUnknownMembers(true)); err != nil {
 		return out, unexpected(err)
 	}
 	return out, nil
+}
+
+// check walks the body beside its shape. The walk alone tells that a body is as it
+// must be; of another, what is wrong with its syntax is told before its shape.
+func check(want *shape, body []byte) error {
+	c := checker{in: jsontext.NewDecoder(bytes.NewBuffer(body))}
+	err := c.value(want, &spot{name: "body"})
+	if err == nil && len(c.bad) == 0 && atEnd(c.in) {
+		return nil
+	}
+	if err := checkSyntax(body); err != nil {
+		return err
+	}
+	if err != nil {
+		return unexpected(err)
+	}
+	return core.InvalidFields(c.bad)
+}
+
+func atEnd(in *jsontext.Decoder) bool {
+	_, err := in.ReadToken()
+	return errors.Is(err, io.EOF)
 }
 
 // checkSyntax reads the whole body once.

@@ -176,13 +176,16 @@ func (s *Server) end(x *exchange) {
 	}
 }
 
+// maxLogAttrs is room for all that a line of the log may have, on the stack.
+const maxLogAttrs = 12
+
 // log writes a request's one line: no path, no query, no content.
 func (s *Server) log(x *exchange, status, bytes int, streamErr error) {
 	s.observe(x, status)
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, maxLogAttrs),
 		slog.String("request_id", x.id), slog.String("method", logMethod(x.method)), slog.String("route", x.route),
 		slog.Int("status", status), slog.Int("bytes", bytes), slog.Duration("duration", time.Since(x.began)),
-	}
+	)
 	if x.tenant != "" {
 		attrs = append(attrs, slog.String("tenant", string(x.tenant)), slog.String("key", string(x.key)))
 	}

@@ -46,6 +46,9 @@ func (q queryValues) limit() int                      { return int(q.numbers["li
 // not one of them, comes twice or has a bad value fails with CodeValidation; an
 // empty cursor with CodeInvalidCursor, as any other broken one.
 func parseQuery(raw string, params []param) (queryValues, error) {
+	if raw == "" && len(params) == 0 {
+		return queryValues{}, nil
+	}
 	q := queryValues{texts: map[string]string{}, numbers: map[string]int64{}}
 	given, err := url.ParseQuery(raw)
 	if err != nil {

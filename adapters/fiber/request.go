@@ -109,8 +109,9 @@ func (rt *route) read(r *request, c *fiber.Ctx) error {
 			return err
 		}
 	}
-	r.path = map[string]string{}
-	for _, name := range c.Route().Params {
+	names := c.Route().Params
+	r.path = make(map[string]string, len(names))
+	for _, name := range names {
 		value, err := url.PathUnescape(c.Params(name))
 		if err != nil || !utf8.ValidString(value) {
 			return core.NotFound()
