@@ -26,8 +26,8 @@ const (
 // beyond its bound or did not come back to what it was.
 func steadiness(ctx context.Context, b base, o options) error {
 	fmt.Printf("A constant load of %.0f requests a second for %v: ingest, context, search, users who come and go, conversations that are closed. "+
-		"The last tenth may have a quarter more than the first, and a slack.\n\n", o.steadyRate, o.steady)
-	head("store", "what", "at rest before", "first tenth", "last tenth", "at rest after", "verdict")
+		"The last tenth may have a quarter more than the first, and a slack; the embedded store's memory also the pages of its file that it keeps, at most 96 MiB.\n\n", o.steadyRate, o.steady)
+	head("store", "what", "at rest before", "first tenth", "half way", "last tenth", "at rest after", "verdict")
 	var failed error
 	for _, store := range o.stores {
 		failed = errors.Join(failed, steadyOn(ctx, b, store, o))
@@ -193,7 +193,8 @@ func (s *steady) rested() bool {
 
 func (s *steady) report() error {
 	tenth := max(len(s.during)/10, 1)
-	begin, end := s.during[:tenth], s.during[len(s.during)-tenth:]
+	half := len(s.during) / 2
+	begin, middle, end := s.during[:tenth], s.during[half:min(half+tenth, len(s.during))], s.during[len(s.during)-tenth:]
 	var failed error
 	for i, g := range gauges {
 		if g.metric == "" && s.store != onRedis {
@@ -202,13 +203,13 @@ func (s *steady) report() error {
 		first, last := g.over(begin, i), g.over(end, i)
 		err := g.check(s.store, s.before[i], first, last, s.after[i])
 		failed = errors.Join(failed, err)
-		row(s.store, g.name, g.show(s.before[i]), g.show(first), g.show(last), g.show(s.after[i]), g.verdict(err))
+		row(s.store, g.name, g.show(s.before[i]), g.show(first), g.show(g.over(middle, i)), g.show(last), g.show(s.after[i]), g.verdict(err))
 	}
 	slices.SortFunc(s.took, func(a, b answered) int { return cmp.Compare(a.at, b.at) })
 	tenth = max(len(s.took)/10, 1)
 	for _, percent := range []int{50, 99} {
 		row(s.store, fmt.Sprintf("p%d of a request", percent), "",
-			ms(percentile(s.took[:tenth], percent)), ms(percentile(s.took[len(s.took)-tenth:], percent)), "", fmt.Sprintf("%d answered, %d refused", len(s.took), s.refused))
+			ms(percentile(s.took[:tenth], percent)), "", ms(percentile(s.took[len(s.took)-tenth:], percent)), "", fmt.Sprintf("%d answered, %d refused", len(s.took), s.refused))
 	}
 	if s.refused > len(s.took)/mostRefused {
 		failed = errors.Join(failed, fmt.Errorf("%s: %d requests were refused", s.store, s.refused))
