@@ -119,6 +119,10 @@ func Unauthenticated(cause string) *Error {
 	}
 }
 
+// ErrOutboxFull is the cause where a step would record an event and the tenant's
+// outbox holds as many as it may. Nothing was done.
+var ErrOutboxFull = errors.New("the outbox of the tenant holds as many events as it may")
+
 // Unavailable says that a store could not be reached and nothing was done.
 func Unavailable(cause error) *Error {
 	return &Error{

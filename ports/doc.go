@@ -19,7 +19,8 @@
 //   - A context that is done before the step began: its error, nothing changed.
 //     Done while it runs: the step happened whole or not at all.
 //   - A store that cannot be reached, is full or read-only, or answers late:
-//     CodeUnavailable. Nothing half-done.
+//     CodeUnavailable. Nothing half-done. A step that would record an event where
+//     the tenant's outbox is full: the same, caused by core.ErrOutboxFull.
 //   - Times keep milliseconds and come back in UTC. Slices handed in are not
 //     kept or changed; slices handed out belong to the caller.
 //   - Safe for concurrent use.

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,8 +178,6 @@ func decode(cmd *goredis.Cmd) (rest outcome, recorded bool, err error) {
 	return answer[1:], recorded, ending(answer)
 }
 
-var errOutboxFull = errors.New("redis: the outbox of the tenant holds as many events as it may")
-
 // ending is the error that an answer means.
 func ending(answer []string) error {
 	switch how, rest := answer[0], answer[1:]; how {
@@ -199,7 +196,7 @@ func ending(answer []string) error {
 	case "quota":
 		return exhausted(rest)
 	case "full":
-		return core.Unavailable(errOutboxFull)
+		return core.Unavailable(fmt.Errorf("redis: %w", core.ErrOutboxFull))
 	case "fork":
 		return fmt.Errorf("redis: seq %s of the log %s: %w", rest[0], rest[1], core.ErrAuditFork)
 	case "exists":

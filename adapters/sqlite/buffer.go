@@ -110,8 +110,13 @@ func (t *txn) takeHead(p place, ids []core.InteractionID, numbers []int64) error
 		return err
 	}
 	slices.SortFunc(taken, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
-	if !slices.EqualFunc(taken, ids, func(e entry, id core.InteractionID) bool { return e.id == id }) {
+	if len(taken) != len(ids) {
 		return versionConflict()
+	}
+	for i, e := range taken {
+		if e.id != ids[i] || e.number != numbers[i] {
+			return versionConflict()
+		}
 	}
 	return nil
 }

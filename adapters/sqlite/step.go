@@ -3,7 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/raven-memory/raven/core"
@@ -106,8 +106,6 @@ const (
 	nextOwnSeq = `UPDATE deployment SET last_seq = last_seq + 1 WHERE id = 1 RETURNING ?, last_seq, last_seq - trimmed_seq`
 )
 
-var errOutboxFull = errors.New("sqlite: the outbox of the tenant holds as many events as it may")
-
 // record gives the events the tenant's next numbers and keeps them.
 func (t *txn) record(events ...core.Event) error {
 	for _, e := range events {
@@ -120,7 +118,7 @@ func (t *txn) record(events ...core.Event) error {
 			return err
 		}
 		if held > t.store.maxOutbox {
-			return core.Unavailable(errOutboxFull)
+			return core.Unavailable(fmt.Errorf("sqlite: %w", core.ErrOutboxFull))
 		}
 		data, err := encodeData(e.Data)
 		if err != nil {

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/raven-memory/raven/core"
@@ -32,8 +33,8 @@ func (s *Service) endOf(at place) end {
 
 // appendFull is an append that makes batches full: they are sealed at once, with what
 // is buffered, and what is new of them is written once. If others change the
-// conversation meanwhile, or what is buffered can't be read, done is false, and
-// nothing has changed.
+// conversation meanwhile, what is buffered can't be read, or there is no room for the
+// event, done is false, and nothing has changed.
 func (s *Service) appendFull(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, conversation core.ConversationID, list []core.Interaction) (appended core.Appended, done bool, err error) {
 	at, size := s.endOf(place{caller.Tenant, conversation}), int(caller.Settings.BatchSize)
 	if at.buffered+int64(len(list)) < int64(size) {
@@ -42,7 +43,7 @@ func (s *Service) appendFull(ctx context.Context, caller core.Caller, op core.Op
 	held, err := s.held(ctx, caller.Tenant, user, conversation, at.buffered)
 	full := len(held) + len(list)
 	full -= full % size
-	if err != nil || full == 0 || full < len(held) {
+	if err != nil || full <= len(held) || full > maxFlush {
 		return appended, false, nil //nolint:nilerr // an append says what is wrong, if it is with that too
 	}
 	number(list, conversation, at.next)
@@ -54,7 +55,7 @@ func (s *Service) appendFull(ctx context.Context, caller core.Caller, op core.Op
 		return appended, false, err
 	}
 	appended, err = s.Store.AppendSealed(ctx, caller.Tenant, op, a)
-	if core.Is(err, core.CodeVersionConflict) {
+	if core.Is(err, core.CodeVersionConflict) || errors.Is(err, core.ErrOutboxFull) { // an append records no event
 		return appended, false, nil
 	}
 	return appended, err == nil, err

@@ -89,6 +89,7 @@ func appendSealedChecksWhatIsThere(w *World) {
 			"nothing is new":                 w.sealing(s, e, next, 2, 0, 2),
 			"numbers are taken":              w.sealing(s, e, next-1, 2, 2, 2),
 			"numbers are left out":           w.sealing(s, e, next+1, 2, 2, 2),
+			"a number is another's":          w.sealing(s, renumbered(e), next, 2, 2, 2),
 			"too many ids":                   tooMany(w, w.sealing(s, e, next, 2, 2, 2)),
 			"too few ids":                    tooFew(w.sealing(s, e, next, 2, 2, 2)),
 		} {
@@ -120,6 +121,13 @@ func appendSealedChecksWhatIsThere(w *World) {
 		_, err = w.AppendSealed(w.Ctx, s.tenant, w.Op(), w.sealing(s, w.mustBuffered(s), next+3, 3, 2, 5))
 		w.refused(err, core.CodeConversationClosed)
 	})
+}
+
+// renumbered gives the first entry the number of the second.
+func renumbered(held []core.BufferEntry) []core.BufferEntry {
+	held = slices.Clone(held)
+	held[0].Number = held[1].Number
+	return held
 }
 
 func tooMany(w *World, a core.AppendSealed) core.AppendSealed {

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -113,18 +114,26 @@ func fullOutboxRefusesWhatRecords(t *testing.T, b Backend) {
 		}
 		w.unchanged(func() {
 			_, err := c.run(w.Ctx, w, s, op)
-			w.refused(err, core.CodeUnavailable)
+			w.outboxFull(err)
 		})
 		w.ok(w.TrimEvents(w.Ctx, s.tenant, int64(len(c.events))-1))
 		w.unchanged(func() {
 			_, err := c.run(w.Ctx, w, s, op)
-			w.refused(err, core.CodeUnavailable)
+			w.outboxFull(err)
 		})
 		w.ok(w.TrimEvents(w.Ctx, s.tenant, int64(len(c.events))))
 		_, err := c.run(w.Ctx, w, s, op)
 		w.ok(err)
 	}
 	w.fullOutboxOfAFullQuota()
+}
+
+func (w *World) outboxFull(err error) {
+	w.T.Helper()
+	w.refused(err, core.CodeUnavailable)
+	if !errors.Is(err, core.ErrOutboxFull) {
+		w.T.Fatalf("a full outbox gave %v", err)
+	}
 }
 
 // fullOutboxOfAFullQuota holds that only a refusal that is recorded needs room.

@@ -96,7 +96,8 @@ var breaches = []breach{
 
 	// Buffers and blobs.
 	{"seal a head that has moved", "adapters/sqlite/buffer.go",
-		`!slices.EqualFunc(taken, ids,`, `len(taken) != len(ids) && !slices.EqualFunc(taken, ids,`, sqliteSuite, "TestContract/Buffer"},
+		`e.id != ids[i] || e.number`, `e.id == "" || e.number`, sqliteSuite, "TestContract/Buffer"},
+	{"seal what is buffered by the numbers of others", "adapters/sqlite/buffer.go", ` || e.number != numbers[i]`, ``, sqliteSuite, "TestContract/Buffer"},
 	{"forget to trim the buffer", "adapters/sqlite/buffer.go",
 		`DELETE FROM buffer WHERE conversation = ? AND number <= ?`, `DELETE FROM buffer WHERE conversation = ? AND number < ?`, sqliteSuite, "TestContract/Buffer"},
 	{"append to a closed conversation", "adapters/sqlite/append.go", `	if p.closed {
@@ -119,7 +120,8 @@ var breaches = []breach{
 	return appended, err == nil, err`, `		return appended, true, nil
 	}
 	return appended, err == nil, err`, "./test/services", "."},
-	{"seal less than is buffered in front of what is new", "core/memory/full.go", `full == 0 || full < len(held)`, `full == 0`, "./test/services", "."},
+	{"refuse what is said while the outbox is full", "core/memory/full.go", `errors.Is(err, core.ErrOutboxFull)`, `errors.Is(err, core.ErrMalformed)`, "./test/services", "."},
+	{"seal less than is buffered in front of what is new", "core/memory/full.go", `full <= len(held) || `, `full == 0 || `, "./test/services", "."},
 
 	// Redis's scripts.
 	{"number a full batch as it was supposed (Redis)", "adapters/redis/scripts/memory/append_sealed.lua", `if ARGV[11 + n + i] ~= int(c.next + i - held - 1) then return {'conflict'} end`, ``, redisSuite, "TestContract$/Buffer"},

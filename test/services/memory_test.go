@@ -1,11 +1,14 @@
 package services
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/tenancy"
@@ -97,6 +100,35 @@ func TestSmallerBatchesSealWhatIsBuffered(t *testing.T) {
 	}
 	if done := w.ingest(caller, user, c, "n 12"); done.Buffered != 0 || len(done.Flushed) != 1 {
 		t.Errorf("twelve: %+v", done)
+	}
+	if got := w.contents(caller, user, c, false); !slices.Equal(got, numbered("n", 1, 12)) {
+		t.Errorf("read back: %v", got)
+	}
+}
+
+// TestFullOutboxRefusesNoIngest has batches become full while no event can be
+// recorded, on a node that knows where the conversation ends.
+func TestFullOutboxRefusesNoIngest(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, sqlite.Options{MaxOutbox: 6})
+	caller, _ := w.tenant("outbox", tenancy.SettingsPatch{BatchSize: core.SetTo[int64](2)})
+	user, c := w.conversation(caller)
+	full := 0
+	deps := w.memory.Deps
+	deps.Report = func(_ context.Context, _ string, err error) {
+		if errors.Is(err, core.ErrOutboxFull) {
+			full++
+		}
+	}
+	node := memory.New(deps)
+	for i, text := range numbered("n", 1, 12) {
+		done, err := node.Ingest(w.ctx, caller, core.Op{}, user, c, []memory.NewInteraction{{Role: "user", Content: text}})
+		if err != nil || len(done.IDs) != 1 {
+			t.Fatalf("ingest %d: %+v, %v", i+1, done, err)
+		}
+	}
+	if full == 0 {
+		t.Error("the outbox is not full")
 	}
 	if got := w.contents(caller, user, c, false); !slices.Equal(got, numbered("n", 1, 12)) {
 		t.Errorf("read back: %v", got)

@@ -58,10 +58,15 @@ type world struct {
 
 func newWorld(t *testing.T, tenantKeys ...bool) *world {
 	t.Helper()
+	return newWorldOn(t, sqlite.Options{}, tenantKeys...)
+}
+
+func newWorldOn(t *testing.T, options sqlite.Options, tenantKeys ...bool) *world {
+	t.Helper()
 	w := &world{t: t, ctx: t.Context(), clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
 	var err error
 	dir := backend.Embedded(t)
-	if w.store, err = sqlite.Open(w.ctx, dir, sqlite.Options{}); err != nil {
+	if w.store, err = sqlite.Open(w.ctx, dir, options); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() })
