@@ -58,6 +58,7 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		tuneCollector(cfg.Recall.MaxBytes)
 		return app.Serve(cmd.Context(), cfg, app.NewLog(cfg.Log, os.Stderr))
 	}
 	return cmd
@@ -76,6 +77,7 @@ func demoCommand() *cobra.Command {
 			return err
 		}
 		cfg.Log.Level = max(cfg.Log.Level, slog.LevelWarn) // the walk says what happens
+		tuneCollector(cfg.Recall.MaxBytes)
 		return app.Demo(cmd.Context(), cfg, app.NewLog(cfg.Log, os.Stderr), os.Stdout)
 	}
 	return cmd

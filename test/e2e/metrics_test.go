@@ -58,3 +58,25 @@ func TestMetricsAreForTheOperatorAloneAndNameNobody(t *testing.T) {
 	}
 	page("/debug/pprof/goroutine?debug=1")
 }
+
+// TestCollectorKeepsToTheMemoryOfFullIndexes holds what a node may take, and that the
+// environment has the last word.
+func TestCollectorKeepsToTheMemoryOfFullIndexes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ env, want []string }{
+		"by default":           {nil, []string{"go_gc_gogc_percent 300", "go_gc_gomemlimit_bytes 1.87904"}},
+		"as the operator says": {[]string{"GOGC=150", "GOMEMLIMIT=1GiB"}, []string{"go_gc_gogc_percent 150", "go_gc_gomemlimit_bytes 1.073741824e+09"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, t.TempDir(), append(c.env, "RAVEN_RECALL_MAX_BYTES=64MiB")...)
+			register(t, s.URL, "collector", nil) // answered by a server that is up whole
+			metrics := metricsOf(t, s)
+			for _, want := range c.want {
+				if !strings.Contains(metrics, want) {
+					t.Errorf("%s is not in the metrics", want)
+				}
+			}
+		})
+	}
+}
