@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"runtime"
 	"strings"
 )
 
@@ -29,7 +27,7 @@ func readPage(file string) page {
 // write writes the sections that the page has of the list, in its order.
 func (p page) write(file string, list []section) error {
 	var out strings.Builder
-	out.WriteString(head())
+	out.WriteString(head)
 	for _, s := range list {
 		if text, ok := p[s.title]; ok {
 			out.WriteString(heading + s.title + "\n\n" + strings.TrimRight(text, "\n") + "\n")
@@ -38,12 +36,10 @@ func (p page) write(file string, list []section) error {
 	return os.WriteFile(file, []byte(out.String()), 0o644) //nolint:gosec // a document for everybody
 }
 
-// head says on what the figures are.
-func head() string {
-	return fmt.Sprintf(`# Results
+// head says what the page is.
+const head = `# Results
 
-Every claim of Raven, with the command that tries to break or to measure it and what it said. Made by `+"`make proof`"+`; `+"`make proof-long`"+` does the same for hours, `+"`go run ./test/proof -only …`"+` runs single sections anew. Commands with variables before them run as they stand. Seeds are printed with the figures.
+Every claim of Raven, with the command that tries to break or to measure it and what it said. Made by ` + "`make proof`" + `; ` + "`make proof-long`" + ` does the same for hours, ` + "`go run ./test/proof -only …`" + ` runs single sections anew. Commands with variables before them run as they stand. Seeds are printed with the figures.
 
-Machine: %d × %s, %s, %s. It was shared with its host's other guests: figures of speed are good for comparing within one table, where the floors were measured in turn with what stands beside them.
-`, runtime.NumCPU(), match("/proc/cpuinfo", `model name\s*: (.+)`), match("/proc/meminfo", `MemTotal:\s*(.+)`), runtime.Version())
-}
+Machines were shared with their hosts' other guests: figures of speed are good for comparing within one table, where the floors were measured in turn with what stands beside them.
+`

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -56,14 +57,20 @@ func (s section) run(long bool) (string, error) {
 	out, err := cmd.CombinedOutput()
 	took := time.Since(began).Round(time.Second)
 	var page strings.Builder
-	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s.\n\n", s.claim,
+	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s, on %s.\n\n", s.claim,
 		strings.Join(append(slices.Clone(env), "go "+quoted(command)), " "), verdict(err), took,
-		began.UTC().Format("2 January 2006"), word("git", "describe", "--tags", "--always", "--dirty"))
+		began.UTC().Format("2 January 2006"), word("git", "describe", "--tags", "--always", "--dirty"), machine())
 	figures(&page, out)
 	if err != nil {
 		fmt.Fprintf(&page, "\n```\n%s\n```\n", tail(out))
 	}
 	return page.String(), err
+}
+
+// machine is what a section was run on: sections may be of several.
+func machine() string {
+	return fmt.Sprintf("%d × %s, %s, %s", runtime.NumCPU(),
+		match("/proc/cpuinfo", `model name\s*: (.+)`), match("/proc/meminfo", `MemTotal:\s*(.+)`), runtime.Version())
 }
 
 func verdict(err error) string {
