@@ -57,9 +57,9 @@ func TestMovesMayEndAtEveryRequest(t *testing.T) {
 			for _, arrives := range []bool{false, true} {
 				t.Run(fmt.Sprintf("the last request arrives: %t", arrives), func(t *testing.T) {
 					t.Parallel()
-					n, step := 0, 1
-					if !*every {
-						step = 4
+					n, step := 0, 4*share
+					if *every {
+						step = 1
 					}
 					for ended := true; ended && !t.Failed(); n += step {
 						t.Run(fmt.Sprint(n), func(t *testing.T) { ended = p.endedMove(t, move, n, arrives, want) })
