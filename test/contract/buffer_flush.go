@@ -145,9 +145,15 @@ func flushingWhileAppending(w *World) {
 		}
 		return nil
 	}))
+	w.holdsUpTo(s, 2*writers*each)
+}
+
+// holdsUpTo holds that the conversation has the numbers up to n, each once.
+func (w *World) holdsUpTo(s stage, n int) {
+	w.T.Helper()
 	stretch, err := w.Stretch(w.Ctx, s.tenant, s.user, s.conversation, core.Window{Limit: everything})
 	w.ok(err)
-	w.equal("the numbers", numbersOf(stretch), upTo(2*writers*each))
+	w.equal("the numbers", numbersOf(stretch), upTo(n))
 	w.Recount(s.tenant)
 }
 

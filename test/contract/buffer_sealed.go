@@ -159,10 +159,7 @@ func appendSealedAmongOthers(w *World) {
 		}
 		return nil
 	}))
-	stretch, err := w.Stretch(w.Ctx, s.tenant, s.user, s.conversation, core.Window{Limit: everything})
-	w.ok(err)
-	w.equal("the numbers", numbersOf(stretch), upTo(2*writers*each))
-	w.Recount(s.tenant)
+	w.holdsUpTo(s, 2*writers*each)
 }
 
 // appendSealed tries until nobody came in between.

@@ -14,7 +14,7 @@ func sections(locomo string) []section {
 			short:   []string{"RAVEN_TEST_KILLS=50"}, long: []string{"RAVEN_TEST_KILLS=1000"},
 		},
 		{
-			title: "Fail-points", claim: "Between every two side effects of every operation a process may die, a call fail before or after it took effect, or take too long: nothing is left half-done, and a repeat makes it whole. The same of changes between the platform's keys and a tenant's own in Vault; and a migration and a restore to Redis may end at any request.",
+			title: "Fail-points", claim: "Between every two side effects of every operation a process may die, a call fail before or after it took effect, or take too long: nothing is left half-done, and a repeat makes it whole. The same of changes between the platform's keys and a tenant's own in Vault; and a migration and a restore to Redis may end at a request of theirs.",
 			command: []string{"test", "-count=1", "-v", "-timeout", "24h", "./test/failpoints"},
 		},
 		{

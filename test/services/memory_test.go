@@ -72,10 +72,7 @@ func TestFullBatchesOfTwoNodesStayInOrder(t *testing.T) {
 	nodes := []*memory.Service{w.memory, memory.New(w.memory.Deps)}
 	last, blobs := 0, 0
 	for i, n := range []int{4, 8, 4, 5, 4, 3, 4, 12, 1, 4, 9, 4} {
-		list := make([]memory.NewInteraction, 0, n)
-		for _, text := range numbered("n", last+1, last+n) {
-			list = append(list, memory.NewInteraction{Role: "user", Content: text})
-		}
+		list := said(numbered("n", last+1, last+n)...)
 		last += n
 		done, err := nodes[i%2].Ingest(w.ctx, caller, core.Op{}, user, c, list)
 		blobs += len(done.Flushed)
@@ -122,7 +119,7 @@ func TestFullOutboxRefusesNoIngest(t *testing.T) {
 	}
 	node := memory.New(deps)
 	for i, text := range numbered("n", 1, 12) {
-		done, err := node.Ingest(w.ctx, caller, core.Op{}, user, c, []memory.NewInteraction{{Role: "user", Content: text}})
+		done, err := node.Ingest(w.ctx, caller, core.Op{}, user, c, said(text))
 		if err != nil || len(done.IDs) != 1 {
 			t.Fatalf("ingest %d: %+v, %v", i+1, done, err)
 		}
@@ -145,9 +142,7 @@ func TestConcurrentIngestLosesAndDoublesNothing(t *testing.T) {
 	for i := range writers {
 		wg.Go(func() {
 			for n := range each {
-				_, err := w.memory.Ingest(w.ctx, caller, core.Op{}, user, c, []memory.NewInteraction{
-					{Role: "user", Content: numbered("w", i*each+n, i*each+n)[0]},
-				})
+				_, err := w.memory.Ingest(w.ctx, caller, core.Op{}, user, c, said(numbered("w", i*each+n, i*each+n)...))
 				if err != nil {
 					t.Error(err)
 				}

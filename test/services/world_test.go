@@ -155,15 +155,19 @@ func (w *world) conversation(caller core.Caller) (core.UserID, core.Conversation
 
 func (w *world) ingest(caller core.Caller, user core.UserID, c core.ConversationID, contents ...string) memory.Ingested {
 	w.t.Helper()
-	var list []memory.NewInteraction
-	for _, content := range contents {
-		list = append(list, memory.NewInteraction{Role: "user", Content: content})
-	}
-	done, err := w.memory.Ingest(w.ctx, caller, core.Op{}, user, c, list)
+	done, err := w.memory.Ingest(w.ctx, caller, core.Op{}, user, c, said(contents...))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return done
+}
+
+// said is what a user says, one interaction each.
+func said(contents ...string) (list []memory.NewInteraction) {
+	for _, content := range contents {
+		list = append(list, memory.NewInteraction{Role: "user", Content: content})
+	}
+	return list
 }
 
 // contents reads a conversation back, in order.
