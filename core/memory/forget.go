@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/raven-memory/raven/core"
@@ -54,27 +55,49 @@ func (s *Service) ClearMemory(ctx context.Context, caller core.Caller, user core
 }
 
 // DeleteInteraction forgets one interaction, wherever it is now: a flush may
-// move it from the buffer into a blob while it is looked for.
+// move it from the buffer into a blob while it is looked for. Of one that is not
+// in the conversation, nothing is forgotten.
 func (s *Service) DeleteInteraction(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, id core.InteractionID) error {
-	if err := s.unlearn(ctx, caller, user, []core.InteractionID{id}); err != nil {
-		return err
-	}
 	return s.retry(func() error {
-		removed, err := s.deleteBuffered(ctx, caller, user, conversation, []core.InteractionID{id}, core.EventMemoryDeleted)
-		if err != nil || removed > 0 {
-			return err
-		}
-		blobs, err := s.Store.ConversationBlobs(ctx, caller.Tenant, user, conversation)
+		blob, err := s.holder(ctx, caller.Tenant, user, conversation, id)
 		if err != nil {
 			return err
 		}
-		for _, b := range blobs {
-			if slices.Contains(b.Interactions, id) {
-				return s.thin(ctx, caller, b, core.EventMemoryDeleted, func(in core.Interaction) bool { return in.ID == id })
-			}
+		if err := s.unlearn(ctx, caller, user, []core.InteractionID{id}); err != nil {
+			return err
 		}
-		return core.NotFound()
+		if blob.ID != "" {
+			return s.thin(ctx, caller, blob, core.EventMemoryDeleted, func(in core.Interaction) bool { return in.ID == id })
+		}
+		removed, err := s.deleteBuffered(ctx, caller, user, conversation, []core.InteractionID{id}, core.EventMemoryDeleted)
+		if err == nil && removed == 0 {
+			return conflict() // it moved, or another call was faster; look again
+		}
+		return err
 	})
+}
+
+// wholeBuffer is the limit of who needs all of a buffer: less than a batch, unless
+// its flushes fail.
+const wholeBuffer = math.MaxInt32
+
+// holder is the header of the blob that an interaction is in, a zero one while it
+// is buffered. The buffer is looked into first, as that is where it leaves.
+func (s *Service) holder(ctx context.Context, tenant core.TenantID, user core.UserID, conversation core.ConversationID, id core.InteractionID) (core.BlobRecord, error) {
+	buffered, err := s.Store.Buffered(ctx, tenant, user, conversation, wholeBuffer)
+	if err != nil || slices.ContainsFunc(buffered, func(e core.BufferEntry) bool { return e.ID == id }) {
+		return core.BlobRecord{}, err
+	}
+	blobs, err := s.Store.ConversationBlobs(ctx, tenant, user, conversation)
+	if err != nil {
+		return core.BlobRecord{}, err
+	}
+	for _, b := range blobs {
+		if slices.Contains(b.Interactions, id) {
+			return b, nil
+		}
+	}
+	return core.BlobRecord{}, core.NotFound()
 }
 
 func (s *Service) deleteBuffered(ctx context.Context, caller core.Caller, user core.UserID, conversation core.ConversationID, ids []core.InteractionID, kind core.EventType) (int64, error) {

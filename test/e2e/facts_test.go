@@ -74,6 +74,8 @@ func TestFactsAreLearntSupersededAndForgotten(t *testing.T) {
 			if items := found.list("data"); len(items) != 1 || items[0]["type"] != "fact" {
 				t.Errorf("found %s", found.raw)
 			}
+			c.must(t, http.StatusNotFound, "DELETE", "/api/v1/users/ext:ada/conversations/ext:c1/memory/"+moved, nil) // where it is not
+			c.untilFacts(t, "", "I love jazz!", "I moved to Porto last week.")
 			c.must(t, http.StatusNoContent, "DELETE", "/api/v1/users/ext:ada/conversations/ext:c2/memory/"+moved, nil)
 			c.untilFacts(t, "?include=superseded", "I live in Lisbon.", "I love jazz!")
 			stated := c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "Prefers short answers", "valid_from": "2024-01-01T00:00:00Z"})
