@@ -23,6 +23,7 @@ import (
 // agedLog is a deployment whose log in Postgres begins in months that are over.
 type agedLog struct {
 	dir, checkpoint string
+	url             string // of Postgres
 	env             []string
 	owner           *client
 	tenant          string
@@ -66,7 +67,7 @@ func newAgedLog(t *testing.T) *agedLog {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	l := &agedLog{dir: t.TempDir(), env: append(onPostgres(server.URL()), "RAVEN_LIMITS_RATE_PER_MINUTE=0")}
+	l := &agedLog{dir: t.TempDir(), url: server.URL(), env: append(onPostgres(server.URL()), "RAVEN_LIMITS_RATE_PER_MINUTE=0")}
 	l.exec = func(t *testing.T, statement string) {
 		t.Helper()
 		if _, err := conn.Exec(t.Context(), `SET session_replication_role = replica; `+statement); err != nil {

@@ -147,6 +147,76 @@ var breaches = []breach{
 	{"hash leaves and nodes alike", "core/audit/tree.go", `h.Write([]byte{0})`, `h.Write([]byte{1})`, "./core/audit", "."},
 	{"chain a leaf without what is before it", "core/audit/tree.go", `slices.Concat([]byte(chainForm), before[:], leaf[:])`, `slices.Concat([]byte(chainForm), leaf[:])`, "./core/audit", "."},
 
+	// Rotation of keys.
+	{"destroy a data key that something is under", "core/sealing/reencrypt.go", `	if w.found > 0 { // re-encrypted now; a later look may find none
+		return nil
+	}
+`, ``, "./core/sealing", "."},
+	{"destroy a data key while others may seal by it", "core/sealing/reencrypt.go",
+		`|| r.seal.Clock.Now().Before(key.CreatedAt.Add(r.keep)) {`, `{`, "./core/sealing", "."},
+	{"go on past events that a sink refused", "core/relay/deliver.go",
+		`if err := l.hand(ctx, tenant, events); err != nil {`, `if err := l.hand(ctx, tenant, events); err != nil && ctx.Err() != nil {`, "./core/relay", "."},
+
+	// Forgetting.
+	{"unlearn of an interaction that is elsewhere", "core/memory/forget.go", `		blob, err := s.holder(ctx, caller.Tenant, user, conversation, id)
+		if err != nil {
+			return err
+		}
+`, `		if err := s.unlearn(ctx, caller, user, []core.InteractionID{id}); err != nil {
+			return err
+		}
+		blob, err := s.holder(ctx, caller.Tenant, user, conversation, id)
+		if err != nil {
+			return err
+		}
+`, "./test/e2e", "FactsAreLearnt"},
+	{"expire a blob with what is not expired", "core/memory/expire.go",
+		`func(in core.Interaction) bool { return !in.AcceptedAt.After(cutoff) })`, `func(core.Interaction) bool { return true })`, "./test/services", "."},
+
+	// Moves, backups, dropped months.
+	{"finish a tenant before its users are there", "core/transfer/transfer.go", `	if err := m.users(ctx, progress); err != nil {
+		return err
+	}
+	if !progress.Skipped {
+		if err := m.to.FinishTenant(ctx, image); err != nil {
+			return err
+		}
+	}
+`, `	if !progress.Skipped {
+		if err := m.to.FinishTenant(ctx, image); err != nil {
+			return err
+		}
+	}
+	if err := m.users(ctx, progress); err != nil {
+		return err
+	}
+`, "./test/failpoints", "MovesMayEnd"},
+	{"name a backup before it is written", "app/backup.go", `	if err = write(f); err == nil {
+		err = f.Sync()
+	}
+	info, bad := f.Stat()
+	if err = errors.Join(err, bad, f.Close()); err != nil {
+		return 0, err
+	}
+	return info.Size(), putInPlace(f.Name(), path)
+`, `	if err = errors.Join(putInPlace(f.Name(), path), write(f)); err == nil {
+		err = f.Sync()
+	}
+	info, bad := f.Stat()
+	if err = errors.Join(err, bad, f.Close()); err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+`, "./test/e2e", "BackupThat"},
+	{"leave what was written of a backup", "app/backup.go", `	defer os.Remove(f.Name()) //nolint:errcheck // it is gone where it was renamed
+`, ``, "./test/e2e", "BackupThat"},
+	{"drop months in more than one step", "adapters/postgres/retention.go", `		return dropPartitions(ctx, tx, monthOf(before))
+`, `		if _, err := tx.Exec(ctx, "COMMIT"); err != nil {
+			return err
+		}
+		return dropPartitions(ctx, tx, monthOf(before))
+`, "./test/e2e", "SealedMonthsMayEnd"},
+
 	// Webhooks and outbound requests.
 	{"sign with a secret whose time is over", "core/webhooks/sign.go", `if s.Until.IsZero() || s.Until.After(now) {`, `if true {`, "./core/webhooks ./test/services", "."},
 	{"sign without the time", "core/webhooks/sign.go", `string(id)+"."+at+"."`, `string(id)+"."`, "./core/webhooks ./test/services", "."},
@@ -155,5 +225,7 @@ var breaches = []breach{
 	{"send a user's name and password along", "adapters/outbound/client.go", `	case req.URL.User != nil:
 `, `	case req.URL.User != nil && false:
 `, "./adapters/outbound", "."},
+	{"let tenants reach private networks", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !own(addr)`, `!own(addr)`, "./adapters/outbound", "."},
+	{"let tenants reach this machine by its public address", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !own(addr)`, `core.PublicAddress(addr)`, "./adapters/outbound", "."},
 	{"read a receiver's answer without end", "adapters/outbound/client.go", `io.LimitReader(resp.Body, maxBodyBytes)`, `resp.Body`, "./adapters/outbound", "."},
 }
