@@ -53,7 +53,7 @@ func New(opt Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{https: client(guard{networks: opt.AllowNetworks, public: true}.dialer(opt.Resolver), roots)}
+	c := &Client{https: client(guard{networks: opt.AllowNetworks, public: true, own: own}.dialer(opt.Resolver), roots)}
 	if opt.AllowHTTP {
 		c.http = client(guard{networks: opt.AllowNetworks}.dialer(opt.Resolver), roots)
 	}

@@ -23,7 +23,8 @@ var errForbidden = errors.New("outbound: the address is forbidden")
 // name led to before, or leads to after, does not matter.
 type guard struct {
 	networks []netip.Prefix // allowed whatever they are
-	public   bool           // the public internet is allowed too
+	public   bool           // the public internet is allowed too, but for what is own
+	own      func(netip.Addr) bool
 }
 
 func (g guard) allows(addr netip.Addr) bool {
@@ -31,7 +32,7 @@ func (g guard) allows(addr netip.Addr) bool {
 	if slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return true
 	}
-	return g.public && core.PublicAddress(addr) && !own(addr)
+	return g.public && core.PublicAddress(addr) && !g.own(addr)
 }
 
 // own reports whether an address is one of this machine's. One that cannot find

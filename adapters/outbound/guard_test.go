@@ -135,6 +135,10 @@ func TestOwnPublicAddressesAreForbidden(t *testing.T) {
 	if outbound.Own(netip.MustParseAddr("1.1.1.1")) {
 		t.Error("1.1.1.1 is taken for this machine")
 	}
+	public := netip.MustParseAddr("93.184.216.34") // which the machine of a test seldom has
+	if outbound.PublicAllows(public, public) || !outbound.PublicAllows(netip.MustParseAddr("1.1.1.1"), public) {
+		t.Error("this machine's public address is allowed, or another's is not")
+	}
 }
 
 // TestProxyOfTheEnvironmentIsNotUsed is not parallel: it sets the environment.

@@ -151,9 +151,12 @@ var breaches = []breach{
 	{"destroy a data key that something is under", "core/sealing/reencrypt.go", `	if w.found > 0 { // re-encrypted now; a later look may find none
 		return nil
 	}
-`, ``, "./core/sealing", "."},
+`, `	if w.found < 0 {
+		return nil
+	}
+`, "./core/sealing", "."},
 	{"destroy a data key while others may seal by it", "core/sealing/reencrypt.go",
-		`|| r.seal.Clock.Now().Before(key.CreatedAt.Add(r.keep)) {`, `{`, "./core/sealing", "."},
+		`key.CreatedAt.Add(r.keep)`, `key.CreatedAt`, "./core/sealing", "."},
 	{"go on past events that a sink refused", "core/relay/deliver.go",
 		`if err := l.hand(ctx, tenant, events); err != nil {`, `if err := l.hand(ctx, tenant, events); err != nil && ctx.Err() != nil {`, "./core/relay", "."},
 
@@ -225,7 +228,7 @@ var breaches = []breach{
 	{"send a user's name and password along", "adapters/outbound/client.go", `	case req.URL.User != nil:
 `, `	case req.URL.User != nil && false:
 `, "./adapters/outbound", "."},
-	{"let tenants reach private networks", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !own(addr)`, `!own(addr)`, "./adapters/outbound", "."},
-	{"let tenants reach this machine by its public address", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !own(addr)`, `core.PublicAddress(addr)`, "./adapters/outbound", "."},
+	{"let tenants reach private networks", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !g.own(addr)`, `(core.PublicAddress(addr) || true) && !g.own(addr)`, "./adapters/outbound", "."},
+	{"let tenants reach this machine by its public address", "adapters/outbound/guard.go", `core.PublicAddress(addr) && !g.own(addr)`, `core.PublicAddress(addr)`, "./adapters/outbound", "."},
 	{"read a receiver's answer without end", "adapters/outbound/client.go", `io.LimitReader(resp.Body, maxBodyBytes)`, `resp.Body`, "./adapters/outbound", "."},
 }
