@@ -123,11 +123,23 @@ func Unauthenticated(cause string) *Error {
 // outbox holds as many as it may. Nothing was done.
 var ErrOutboxFull = errors.New("the outbox of the tenant holds as many events as it may")
 
-// Unavailable says that a store could not be reached and nothing was done.
-func Unavailable(cause error) *Error {
+// OutboxFull is caused by ErrOutboxFull.
+func OutboxFull() *Error {
 	return &Error{
 		Code:       CodeUnavailable,
-		Message:    "A service that Raven depends on can't be reached. Nothing was changed by a refused request; try again.",
+		Message:    "Too many events of this tenant wait to be recorded. Nothing was changed; try again later.",
+		RetryAfter: time.Second,
+		Cause:      ErrOutboxFull,
+	}
+}
+
+// Unavailable says that something could not be reached, or not in time. Whether a
+// step was done may be unknown; if it was, then whole.
+func Unavailable(cause error) *Error {
+	return &Error{
+		Code: CodeUnavailable,
+		Message: "A service that Raven depends on can't be reached; try again. " +
+			"A change was made whole or not at all: repeated with the same Idempotency-Key, it is made once.",
 		RetryAfter: time.Second,
 		Cause:      cause,
 	}

@@ -196,7 +196,7 @@ func ending(answer []string) error {
 	case "quota":
 		return exhausted(rest)
 	case "full":
-		return core.Unavailable(fmt.Errorf("redis: %w", core.ErrOutboxFull))
+		return core.OutboxFull()
 	case "fork":
 		return fmt.Errorf("redis: seq %s of the log %s: %w", rest[0], rest[1], core.ErrAuditFork)
 	case "exists":

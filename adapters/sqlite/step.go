@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 
 	"github.com/raven-memory/raven/core"
@@ -118,7 +117,7 @@ func (t *txn) record(events ...core.Event) error {
 			return err
 		}
 		if held > t.store.maxOutbox {
-			return core.Unavailable(fmt.Errorf("sqlite: %w", core.ErrOutboxFull))
+			return core.OutboxFull()
 		}
 		data, err := encodeData(e.Data)
 		if err != nil {
