@@ -33,7 +33,7 @@ const (
 	MaxRatePerMinute    = 1_000_000
 	MaxGraceSeconds     = 30 * 24 * 3600
 	DefaultGraceSeconds = 24 * 3600
-	MaxKeysPerTenant    = 1000 // live and expired; the revoked do not count
+	MaxKeysPerTenant    = 1000 // of which the revoked and expired make room for new ones
 )
 
 // How long things are remembered.

@@ -8,20 +8,21 @@ import (
 
 // APIKeys keeps API keys by their hash.
 type APIKeys interface {
-	// FindAPIKey returns the key with that hash and its tenant, in one round
-	// trip. CodeNotFound when there is none or its tenant is gone. Revoked and
+	// FindAPIKey returns the key with that hash and its tenant. CodeNotFound when there is none or its tenant is gone. Revoked and
 	// expired keys are found: the caller looks at their times.
 	FindAPIKey(ctx context.Context, hash core.KeyHash) (core.KeyRecord, core.TenantRecord, error)
 
 	// APIKeys lists the tenant's keys by Position, revoked and expired ones too.
 	APIKeys(ctx context.Context, tenant core.TenantID, page core.Page) ([]core.KeyRecord, error)
 
-	// CreateAPIKey adds a key. CodeQuotaExhausted (name "max_api_keys") when
-	// the tenant has core.MaxKeysPerTenant that are not revoked.
+	// CreateAPIKey adds a key. Where the tenant has core.MaxKeysPerTenant, the records
+	// of those that are revoked or expired longest go, as many as make room;
+	// CodeQuotaExhausted (name "max_api_keys") when all are live.
 	CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, key core.KeyRecord, event core.Event) (core.KeyRecord, error)
 
 	// RotateAPIKey adds the new key and sets the old one to expire at
-	// OldExpiresAt unless it expires earlier. It returns the new key.
+	// OldExpiresAt unless it expires earlier. It returns the new key, which needs
+	// room as in CreateAPIKey.
 	// CodeNotFound when the old key does not exist, is revoked, or has expired
 	// at At. Any number of rotations of one key may be under way.
 	RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, r core.KeyRotation) (core.KeyRecord, error)

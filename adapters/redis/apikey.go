@@ -53,10 +53,7 @@ func decodeKey(tenant core.TenantID, id core.KeyID, text string) (core.KeyRecord
 	r := core.KeyRecord{Tenant: tenant}
 	err := json.Unmarshal([]byte(text), &k)
 	if err == nil {
-		var n int
-		if n, err = hex.Decode(r.Hash[:], []byte(k.Hash)); n != len(r.Hash) {
-			err = hex.ErrLength
-		}
+		r.Hash, err = decodeHash(k.Hash)
 	}
 	if err != nil {
 		return core.KeyRecord{}, fault("the API key %s", id)
@@ -68,6 +65,14 @@ func decodeKey(tenant core.TenantID, id core.KeyID, text string) (core.KeyRecord
 	}
 	r.Sealed, r.Position = k.Sealed, k.Position
 	return r, nil
+}
+
+func decodeHash(text string) (hash core.KeyHash, err error) {
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != len(hash) {
+		return hash, fault("the hash of an API key")
+	}
+	return core.KeyHash(raw), nil
 }
 
 // The index entry of a key: where it is, and for people who look, what it may.
@@ -86,11 +91,11 @@ func (s *Store) confirmHash(ctx context.Context, t tenantKeys, key core.KeyRecor
 // releaseHash gives a reservation back after a refusal.
 func (s *Store) releaseHash(ctx context.Context, t tenantKeys, key core.KeyRecord, because error) {
 	if refusal(ctx, because) {
-		s.dropHash(ctx, t, key)
+		s.dropHash(ctx, t, key.ID, key.Hash)
 	}
 }
 
 // dropHash removes an entry. One that stays leads nowhere.
-func (s *Store) dropHash(ctx context.Context, t tenantKeys, key core.KeyRecord) {
-	_, _ = s.run(ctx, releaseKeyHash, []string{hashKey(key.Hash)}, string(t.id), string(key.ID))
+func (s *Store) dropHash(ctx context.Context, t tenantKeys, id core.KeyID, hash core.KeyHash) {
+	_, _ = s.run(ctx, releaseKeyHash, []string{hashKey(hash)}, string(t.id), string(id))
 }

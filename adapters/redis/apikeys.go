@@ -98,7 +98,7 @@ func decodeKeys(tenant core.TenantID, hash map[string]string) ([]core.KeyRecord,
 // CreateAPIKey adds a key if the tenant has room for one.
 func (s *Store) CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, key core.KeyRecord, event core.Event) (core.KeyRecord, error) {
 	return s.addKey(ctx, tenant, key, event, func(t tenantKeys, record []byte, told []any) (outcome, error) {
-		args := stepArgs(op, append(append([]any{string(key.ID), record}, told...), core.MaxKeysPerTenant)...)
+		args := stepArgs(op, append(append([]any{string(key.ID), record}, told...), core.MaxKeysPerTenant, ms(key.CreatedAt))...)
 		return s.run(ctx, createAPIKey, t.stepKeys(op, t.apiKeys()), args...)
 	})
 }
@@ -106,7 +106,7 @@ func (s *Store) CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 // RotateAPIKey adds a key and lets another one expire.
 func (s *Store) RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, r core.KeyRotation) (core.KeyRecord, error) {
 	return s.addKey(ctx, tenant, r.New, r.Event, func(t tenantKeys, record []byte, told []any) (outcome, error) {
-		args := append(stepArgs(op, string(r.Old), ms(r.OldExpiresAt), ms(r.At), string(r.New.ID), record), told...)
+		args := append(stepArgs(op, string(r.Old), ms(r.OldExpiresAt), ms(r.At), string(r.New.ID), record), append(told, core.MaxKeysPerTenant)...)
 		answer, err := s.run(ctx, rotateAPIKey, t.stepKeys(op, t.apiKeys()), args...)
 		if err != nil {
 			return nil, err
@@ -119,8 +119,9 @@ func (s *Store) RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 	})
 }
 
-// addKey reserves the index entry of a key, has a step add it, and confirms the
-// entry. A step that was done before gives the key it made then.
+// addKey reserves the index entry of a key, has a step add it, confirms the entry,
+// and drops those of keys that made room. A step that was done before gives the key
+// it made then.
 func (s *Store) addKey(ctx context.Context, tenant core.TenantID, key core.KeyRecord, event core.Event,
 	step func(t tenantKeys, record []byte, told []any) (outcome, error),
 ) (core.KeyRecord, error) {
@@ -152,7 +153,14 @@ func (s *Store) addKey(ctx context.Context, tenant core.TenantID, key core.KeyRe
 		return core.KeyRecord{}, err
 	}
 	if made.ID != key.ID {
-		s.dropHash(ctx, t, key)
+		s.dropHash(ctx, t, key.ID, key.Hash)
+	}
+	for gone := range slices.Chunk(answer[3:], 2) {
+		hash, err := decodeHash(gone[1])
+		if err != nil {
+			return core.KeyRecord{}, err
+		}
+		s.dropHash(ctx, t, core.KeyID(gone[0]), hash)
 	}
 	return made, s.confirmHash(ctx, t, made)
 }

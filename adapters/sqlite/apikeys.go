@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -70,13 +71,8 @@ func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Pag
 // CreateAPIKey adds a key if the tenant has room for one.
 func (s *Store) CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.Op, key core.KeyRecord, event core.Event) (core.KeyRecord, error) {
 	return step(ctx, s, tenant, op, func(t *txn) (r core.KeyRecord, err error) {
-		use := core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant}
-		err = t.get(`SELECT count(*) FROM api_keys WHERE tenant = ? AND revoked_at IS NULL`, args{t.tenant}, &use.Used)
-		if err != nil {
+		if err := t.roomForKey(key.CreatedAt); err != nil {
 			return r, err
-		}
-		if use.Used >= use.Limit {
-			return r, t.exhausted(use, true, "", 0, core.Event{})
 		}
 		if err := t.addAPIKey(key); err != nil {
 			return r, err
@@ -86,6 +82,25 @@ func (s *Store) CreateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 		}
 		return one(t.session, keyOf(tenant), selectKey, t.tenant, key.ID)
 	})
+}
+
+// keysAtOnce of a tenant's dead keys go at a time, so that the next one finds room.
+const keysAtOnce = 20
+
+// roomForKey has the keys that are revoked or expired longest make room for another.
+func (t *txn) roomForKey(now time.Time) error {
+	use := core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant}
+	if err := t.get(`SELECT count(*) FROM api_keys WHERE tenant = ?`, args{t.tenant}, &use.Used); err != nil || use.Used < use.Limit {
+		return err
+	}
+	many := use.Used - use.Limit
+	gone, err := t.affect(`DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys
+		WHERE tenant = ?1 AND (revoked_at IS NOT NULL OR expires_at <= ?2) ORDER BY coalesce(revoked_at, expires_at) LIMIT ?3)`,
+		t.tenant, ms(now), many+keysAtOnce)
+	if err == nil && gone <= many {
+		err = t.exhausted(use, true, "", 0, core.Event{})
+	}
+	return err
 }
 
 func (t *txn) addAPIKey(k core.KeyRecord) error {
@@ -106,6 +121,9 @@ func (s *Store) RotateAPIKey(ctx context.Context, tenant core.TenantID, op core.
 			ms(r.OldExpiresAt), t.tenant, r.Old, ms(r.At))
 		if err == nil && n == 0 {
 			err = core.NotFound()
+		}
+		if err == nil {
+			err = t.roomForKey(r.At)
 		}
 		if err != nil {
 			return core.KeyRecord{}, err

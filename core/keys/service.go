@@ -219,22 +219,16 @@ func (s *Service) check(k core.NewKey) error {
 
 // find looks through the tenant's keys, of which there are few.
 func (s *Service) find(ctx context.Context, tenant core.TenantID, id core.KeyID) (core.APIKey, error) {
-	page := core.Page{Limit: core.MaxPage}
-	for {
-		records, err := s.store.APIKeys(ctx, tenant, page)
-		if err != nil {
-			return core.APIKey{}, err
-		}
-		for _, r := range records {
-			if r.ID == id {
-				return s.open(ctx, r)
-			}
-		}
-		if len(records) < page.Limit {
-			return core.APIKey{}, core.NotFound()
-		}
-		page.After = records[len(records)-1].Position
+	records, err := s.store.APIKeys(ctx, tenant, core.Page{Limit: core.MaxKeysPerTenant})
+	if err != nil {
+		return core.APIKey{}, err
 	}
+	for _, r := range records {
+		if r.ID == id {
+			return s.open(ctx, r)
+		}
+	}
+	return core.APIKey{}, core.NotFound()
 }
 
 func (s *Service) open(ctx context.Context, r core.KeyRecord) (core.APIKey, error) {

@@ -16,7 +16,7 @@ func APIKeys(t *testing.T, b Backend) {
 		{"HashOfAnotherKeyIsRefused", hashOfAnotherKeyIsRefused},
 		{"KeysComeInOrderOfCreation", keysComeInOrderOfCreation},
 		{"KeyOfDeletedTenantIsNotFound", keyOfDeletedTenantIsNotFound},
-		{"UnrevokedKeysAreBounded", unrevokedKeysAreBounded},
+		{"KeysAreBoundedAndTheDeadMakeRoom", keysAreBoundedAndTheDeadMakeRoom},
 		{"RotationLetsTheOldKeyExpire", rotationLetsTheOldKeyExpire},
 		{"RotationNeverProlongs", rotationNeverProlongs},
 		{"DeadKeyIsNotRotated", deadKeyIsNotRotated},
@@ -210,13 +210,13 @@ func keyOfDeletedTenantIsNotFound(w *World) {
 	w.ok(w.TouchAPIKeys(w.Ctx, []core.KeyUse{{Tenant: s.tenant, Key: s.key.ID, At: w.Now()}}))
 }
 
-func unrevokedKeysAreBounded(w *World) {
+func keysAreBoundedAndTheDeadMakeRoom(w *World) {
 	t := w.MustCreateTenant() // has one
-	past := w.Now()
+	end := w.Now().Add(time.Hour)
 	errs := together(64, func(int) error {
 		for range 16 {
 			key := w.MakeKey(t.ID)
-			key.ExpiresAt = &past // the expired count
+			key.ExpiresAt = &end
 			_, err := w.CreateAPIKey(w.Ctx, t.ID, w.Op(), key, w.MakeEvent(t.ID, core.EventKeyCreated))
 			if err != nil && !core.Is(err, core.CodeQuotaExhausted) {
 				return err
@@ -228,15 +228,36 @@ func unrevokedKeysAreBounded(w *World) {
 	keys, err := w.APIKeys(w.Ctx, t.ID, all)
 	w.ok(err)
 	w.equal("the number of keys", len(keys), core.MaxKeysPerTenant)
-	op, key, last := w.Op(), w.MakeKey(t.ID), w.lastSeq(t.ID)
-	_, err = w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
-	w.exhausted(err, core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant, Used: core.MaxKeysPerTenant})
+	op, key := w.Op(), w.MakeKey(t.ID)
+	use := core.QuotaUse{Name: "max_api_keys", Limit: core.MaxKeysPerTenant, Used: core.MaxKeysPerTenant}
+	w.unchanged(func() {
+		_, err = w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
+		w.exhausted(err, use)
+		_, err = w.RotateAPIKey(w.Ctx, t.ID, w.Op(), w.makeRotation(t.ID, keys[500].ID))
+		w.exhausted(err, use)
+	})
 	_, _, err = w.FindAPIKey(w.Ctx, key.Hash)
 	w.refused(err, core.CodeNotFound)
-	w.equal("the last event", w.lastSeq(t.ID), last)
-	w.ok(w.revoke(t.ID, keys[len(keys)-1].ID)) // the revoked do not
+
+	revoked := keys[len(keys)-1]
+	w.ok(w.revoke(t.ID, revoked.ID))
 	_, err = w.CreateAPIKey(w.Ctx, t.ID, op, key, w.MakeEvent(t.ID, core.EventKeyCreated))
 	w.ok(err)
+	_, _, err = w.FindAPIKey(w.Ctx, revoked.Hash)
+	w.refused(err, core.CodeNotFound)
+	w.mustFind(key)
+
+	late := w.makeRotation(t.ID, keys[0].ID) // which does not expire, when all that do have
+	late.At, late.New.CreatedAt = end, end
+	_, err = w.RotateAPIKey(w.Ctx, t.ID, w.Op(), late)
+	w.ok(err)
+	keys, err = w.APIKeys(w.Ctx, t.ID, all)
+	w.ok(err)
+	if n := len(keys); n >= core.MaxKeysPerTenant {
+		w.T.Errorf("%d keys are left", n)
+	}
+	w.mustFind(late.New)
+	w.mustFind(key)
 }
 
 func rotationLetsTheOldKeyExpire(w *World) {

@@ -84,6 +84,39 @@ local function administers(key)
   return math.floor(tonumber(key.scopes) / SCOPE_ADMIN) % 2 == 1 and not key.expires_at and not key.revoked_at
 end
 
+-- dead_keys lists API keys that are revoked or expired, those longest so first: as
+-- many as make room for another, and some more, so that the next finds room.
+local KEYS_AT_ONCE = 20
+local function dead_keys(keys, limit, now)
+  local many = redis.call('HLEN', keys) - limit
+  if many < 0 then return {} end
+  local all, dead = redis.call('HGETALL', keys), {}
+  for i = 1, #all, 2 do
+    local key = cjson.decode(all[i + 1])
+    local died = tonumber(key.revoked_at or key.expires_at)
+    if key.revoked_at or died and died <= now then
+      dead[#dead + 1] = {id = all[i], hash = key.hash, died = died, unrevoked = not key.revoked_at}
+    end
+  end
+  if #dead <= many then return nil end
+  table.sort(dead, function(a, b) return a.died < b.died end)
+  for i = #dead, many + KEYS_AT_ONCE + 1, -1 do dead[i] = nil end
+  return dead
+end
+
+-- remove_keys removes dead keys, and adds their ids and hashes to a list.
+local function remove_keys(keys, dead, list)
+  local unrevoked = 0
+  for _, key in ipairs(dead) do
+    redis.call('HDEL', keys, key.id)
+    if key.unrevoked then unrevoked = unrevoked + 1 end
+    list[#list + 1] = key.id
+    list[#list + 1] = key.hash
+  end
+  add(USAGE, 'api_keys', -unrevoked)
+  return list
+end
+
 -- add_key keeps a new API key and gives back its record.
 local function add_key(keys, id, record)
   local key = cjson.decode(record)
