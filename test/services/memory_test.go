@@ -259,6 +259,40 @@ func TestExpiredMemoryIsHiddenAtOnceAndSweptAfter(t *testing.T) {
 	}
 }
 
+// TestSweepGoesOnPastWhatDoesNotOpen has more expire than one turn removes, of a
+// tenant whose key is gone: what is expired as a whole goes all the same.
+func TestSweepGoesOnPastWhatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	const old = 250
+	w := newWorld(t, true)
+	caller, key := w.tenant("keyless", tenancy.SettingsPatch{
+		BatchSize: core.SetTo[int64](2), RetentionDays: core.SetTo[int64](10), EncryptionMode: core.SetTo(string(core.EncryptionTenant)),
+	})
+	user, c := w.conversation(caller)
+	w.ingest(caller, user, c, "oldest of all")
+	w.clock.advance(time.Hour)
+	other, d := w.conversation(caller)
+	for range old {
+		w.ingest(caller, other, d, "old", "old")
+	}
+	w.clock.advance(5 * 24 * time.Hour)
+	w.ingest(caller, user, c, "in a blob with the oldest of all")
+	w.clock.advance(5 * 24 * time.Hour)
+	w.own.gone = true
+	w.sealing.Forget(caller.Tenant)
+	var reported []string
+	w.report = func(doing string, err error) { reported = append(reported, doing+": "+err.Error()) }
+	if err := w.memory.Sweep(w.ctx); err != nil || len(reported) != 1 {
+		t.Errorf("the sweep said %v, and reported %q", err, reported)
+	}
+	w.own.gone = false
+	w.sealing.Forget(caller.Tenant)
+	usage, err := w.tenancy.Usage(w.ctx, w.signIn(key.Secret))
+	if err != nil || usage.Blobs != 1 || usage.Interactions != 2 {
+		t.Errorf("usage after the sweep %+v, %v", usage, err)
+	}
+}
+
 func TestImportedPastDoesNotExpireOnArrival(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -49,6 +49,7 @@ type world struct {
 	clock   *clock
 	store   *sqlite.Store
 	own     *ownKeys
+	report  func(doing string, err error) // of work without a caller; a failure unless a test expects it
 	sealing *sealing.Service
 	keys    *keys.Service
 	memory  *memory.Service
@@ -64,6 +65,7 @@ func newWorld(t *testing.T, tenantKeys ...bool) *world {
 func newWorldOn(t *testing.T, options sqlite.Options, tenantKeys ...bool) *world {
 	t.Helper()
 	w := &world{t: t, ctx: t.Context(), clock: &clock{now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)}}
+	w.report = func(doing string, err error) { t.Errorf("%s: %v", doing, err) }
 	var err error
 	dir := backend.Embedded(t)
 	if w.store, err = sqlite.Open(w.ctx, dir, options); err != nil {
@@ -79,7 +81,7 @@ func newWorldOn(t *testing.T, options sqlite.Options, tenantKeys ...bool) *world
 	w.sealing = sealing.New(sealing.Deps{
 		Providers: sealing.Providers{Platform: ring, Tenant: w.own}, Keys: w.store, Clock: w.clock, Random: rand.Reader,
 		Rotation: w.store, Tenants: w.store, IDs: ids,
-		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
+		Report: func(_ context.Context, doing string, err error) { w.report(doing, err) },
 	}, sealing.Options{})
 	if err := w.sealing.Start(w.ctx, ids.Deployment, ring.Checks()); err != nil {
 		t.Fatal(err)
@@ -91,7 +93,7 @@ func newWorldOn(t *testing.T, options sqlite.Options, tenantKeys ...bool) *world
 	known.Index = w.recall
 	w.memory = memory.New(memory.Deps{
 		Store: w.store, Tenants: w.store, Seal: w.sealing, Facts: known, Index: w.recall, Clock: w.clock, IDs: ids, Cursors: cursors,
-		Report: func(_ context.Context, doing string, err error) { t.Errorf("%s: %v", doing, err) },
+		Report: func(_ context.Context, doing string, err error) { w.report(doing, err) },
 	})
 	w.tenancy = tenancy.New(tenancy.Deps{
 		Store: w.store, Seal: w.sealing, Keys: w.keys, Flush: w.memory, Facts: known, Forget: forgets{w},
