@@ -1,6 +1,7 @@
 package recall
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -81,7 +82,7 @@ func (f factFilter) pass(k *known) bool {
 		return false
 	case !k.TakenAt.After(f.cutoff) && !f.cutoff.IsZero():
 		return false
-	case k.ValidTo != nil && !f.now.Before(*k.ValidTo):
+	case f.now.Before(k.ValidFrom), k.ValidTo != nil && !f.now.Before(*k.ValidTo):
 		return false
 	case f.since != nil && k.ValidFrom.Before(*f.since), f.until != nil && !k.ValidFrom.Before(*f.until):
 		return false
@@ -188,7 +189,7 @@ func (k *known) appendLine(out []byte) []byte {
 }
 
 // addFacts adds facts, given best first, as far as they fit into their share of
-// the budget. Those that the question says nothing of come last and may be left
+// the budget: of those that one sentence says, the first. Those that the question says nothing of come last and may be left
 // out; leaving out others makes the block truncated.
 func (b *block) addFacts(list []scoredFact, shared bool) {
 	limit := b.budget
@@ -199,6 +200,10 @@ func (b *block) addFacts(list []scoredFact, shared bool) {
 		start := len(b.text)
 		b.text = f.appendLine(b.text)
 		size := len(b.text) - start
+		if b.says(b.text[start:]) {
+			b.text = b.text[:start]
+			continue
+		}
 		if b.size+size > limit {
 			b.text = b.text[:start]
 			if f.score > 0 {
@@ -209,4 +214,9 @@ func (b *block) addFacts(list []scoredFact, shared bool) {
 		b.facts = append(b.facts, factLine{f, start, len(b.text)})
 		b.size += size
 	}
+}
+
+// says reports whether a fact has this line already.
+func (b *block) says(line []byte) bool {
+	return slices.ContainsFunc(b.facts, func(f factLine) bool { return bytes.Equal(b.text[f.from:f.to], line) })
 }

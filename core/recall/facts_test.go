@@ -55,6 +55,7 @@ func TestFactsAreFoundBesideWhatWasSaid(t *testing.T) {
 		{Query{Text: "tea ada"}, now, []string{"fact_a", "fact_c"}},                          // who is named
 		{Query{Text: "tea"}, factFilter{now: factsDay.AddDate(0, 2, 0)}, []string{"fact_a"}}, // one ended
 		{Query{Text: "tea jazz"}, factFilter{filter: filter{conversation: "cnv_1"}, now: factsDay}, []string{"fact_a", "int_1"}},
+		{Query{Text: "lisbon"}, factFilter{now: factsDay}, nil}, // from the next day on
 		{Query{Text: "tea"}, factFilter{filter: filter{roles: []core.Role{core.RoleUser}}, now: factsDay}, nil},
 		{Query{Text: "tea"}, factFilter{filter: filter{cutoff: factsDay}, now: factsDay}, nil}, // all expired
 	} {
@@ -87,6 +88,23 @@ func TestContextBeginsWithTheFactsThatHold(t *testing.T) {
 	c = x.context(ContextQuery{Text: "lisbon", Include: []Include{IncludeFacts}, MaxTokens: 40}, f, DefaultWeights())
 	if c.TokenCount > 40 || len(c.Items) != 1 || c.Items[0].ID != "fact_b" {
 		t.Errorf("a small block:\n%s", c.Text)
+	}
+}
+
+// TestSentenceIsOneLineOfABlock holds for a sentence that says two things, and that
+// what begins to hold later is in no block yet.
+func TestSentenceIsOneLineOfABlock(t *testing.T) {
+	t.Parallel()
+	x := factsIndex()
+	var facts []known
+	for i, from := range []time.Time{factsDay, factsDay, factsDay.AddDate(1, 0, 0)} {
+		f := core.Fact{ID: core.FactID("fact_" + string(rune('a'+i))), Subject: "user", Text: "I moved to Oslo, and I am allergic to peanuts", ValidFrom: from}
+		facts = append(facts, x.analyser.known(core.KnownFact{Fact: f, TakenAt: factsDay}))
+	}
+	x.setFacts(facts)
+	c := x.context(ContextQuery{Text: "peanuts", Include: []Include{IncludeFacts}}, factFilter{now: factsDay.AddDate(0, 1, 0)}, DefaultWeights())
+	if len(c.Items) != 1 || strings.Count(c.Text, "peanuts") != 1 || c.Truncated {
+		t.Errorf("%d items, truncated: %t:\n%s", len(c.Items), c.Truncated, c.Text)
 	}
 }
 
