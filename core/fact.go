@@ -22,6 +22,12 @@ type Fact struct {
 type FactSource struct {
 	Conversation ConversationID
 	Interaction  InteractionID
+	TakenAt      time.Time // when it was accepted; when it was named, where a caller did
+}
+
+// Same reports whether both are the same interaction.
+func (s FactSource) Same(other FactSource) bool {
+	return s.Conversation == other.Conversation && s.Interaction == other.Interaction
 }
 
 // FactCandidate is what an extractor found in an interaction.

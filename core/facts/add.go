@@ -25,7 +25,7 @@ func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user 
 	if n.history() {
 		return s.addHistory(ctx, caller, op, user, n, c, now)
 	}
-	return s.keep(ctx, caller, op, user, c, n.Sources, now)
+	return s.keep(ctx, caller, op, user, c, n.named(now), now)
 }
 
 // read gives what a stated text says: by the rules where they find one thing in
@@ -60,7 +60,7 @@ func (s *Service) Learn(ctx context.Context, caller core.Caller, user core.UserI
 		if !ok {
 			continue
 		}
-		from := []core.FactSource{{Conversation: in.Conversation, Interaction: in.ID}}
+		from := []core.FactSource{{Conversation: in.Conversation, Interaction: in.ID, TakenAt: in.AcceptedAt}}
 		if _, err := s.keep(ctx, caller, core.Op{}, user, c, from, in.AcceptedAt); err != nil {
 			return true, err
 		}
@@ -123,7 +123,7 @@ func sameText(f core.Fact, c core.FactCandidate) bool {
 
 // confirm adds the sources to a fact that was said again.
 func (s *Service) confirm(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, h held, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
-	fresh := slices.DeleteFunc(slices.Clone(from), func(f core.FactSource) bool { return slices.Contains(h.Sources, f) })
+	fresh := slices.DeleteFunc(slices.Clone(from), func(f core.FactSource) bool { return slices.ContainsFunc(h.Sources, f.Same) })
 	if len(fresh) == 0 {
 		return h.Fact, nil
 	}

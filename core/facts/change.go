@@ -119,9 +119,9 @@ func (s *Service) remove(ctx context.Context, caller core.Caller, user core.User
 }
 
 // Unlearn forgets what rests on interactions that are about to be forgotten and
-// on nothing else; from the others it takes the sources. It is called before
-// the interactions go, so that a crash in between leaves no fact without its
-// source.
+// on nothing else; from the others it takes the sources, and they last as long as
+// the newest that is left. It is called before the interactions go, so that a
+// crash in between leaves no fact without its source.
 func (s *Service) Unlearn(ctx context.Context, caller core.Caller, user core.UserID, gone func(core.FactSource) bool) error {
 	return s.forget(ctx, caller, user, core.EventMemoryDeleted, func(h *held) (lost, changed bool) {
 		if len(h.Sources) == 0 {
@@ -158,7 +158,7 @@ func (s *Service) forget(ctx context.Context, caller core.Caller, user core.User
 				lost = append(lost, h)
 			case changed:
 				h.Version++
-				record, err := s.seal(ctx, caller.Tenant, user, h, h.record.LastTakenAt)
+				record, err := s.seal(ctx, caller.Tenant, user, h, newest(h.Sources))
 				if err != nil {
 					return err
 				}
@@ -167,6 +167,14 @@ func (s *Service) forget(ctx context.Context, caller core.Caller, user core.User
 		}
 		return s.settle(ctx, caller, user, kind, lost, rewritten)
 	})
+}
+
+// newest is when the latest of sources was taken in.
+func newest(sources []core.FactSource) (at time.Time) {
+	for _, from := range sources {
+		at = later(at, from.TakenAt)
+	}
+	return at
 }
 
 func (s *Service) settle(ctx context.Context, caller core.Caller, user core.UserID, kind core.EventType, lost []held, rewritten []core.FactRewrite) error {

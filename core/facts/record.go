@@ -25,6 +25,7 @@ type sealed struct {
 type source struct {
 	Conversation core.ConversationID `json:"conversation,omitempty"`
 	Interaction  core.InteractionID  `json:"interaction"`
+	TakenAt      time.Time           `json:"taken_at,omitzero"` // zero: sealed before this was kept
 }
 
 // held is a fact with the record it is kept in.
@@ -52,7 +53,10 @@ func (s *Service) open(ctx context.Context, tenant core.TenantID, r core.BlobRec
 		Version: r.Version, CreatedAt: f.CreatedAt,
 	}}
 	for _, from := range f.Sources {
-		h.Sources = append(h.Sources, core.FactSource{Conversation: from.Conversation, Interaction: from.Interaction})
+		if from.TakenAt.IsZero() {
+			from.TakenAt = r.LastTakenAt
+		}
+		h.Sources = append(h.Sources, core.FactSource(from))
 	}
 	return h, nil
 }
@@ -70,7 +74,7 @@ func (s *Service) seal(ctx context.Context, tenant core.TenantID, user core.User
 		Version: h.Version,
 	}
 	for _, from := range h.Sources {
-		f.Sources = append(f.Sources, source{Conversation: from.Conversation, Interaction: from.Interaction})
+		f.Sources = append(f.Sources, source(from))
 		r.Interactions = append(r.Interactions, from.Interaction)
 	}
 	plain, err := json.Marshal(f)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -265,6 +266,57 @@ func TestFactsExpireWithTheirLatestSource(t *testing.T) {
 	w.ok(w.Expire(t.Context(), w.caller, ada, w.caller.Settings.RetentionCutoff(w.now)))
 	if len(w.store.facts) != 1 {
 		t.Errorf("%d facts are kept", len(w.store.facts))
+	}
+}
+
+func TestFactsExpireWithTheLatestSourceThatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hear("int_1", "I love jazz.")
+	w.hear("int_1", "I love tea.")
+	w.now = w.now.AddDate(0, 0, 10)
+	w.hear("int_2", "I love tea.")
+	w.now = w.now.AddDate(0, 0, 19)
+	w.hear("int_3", "I love jazz. I love tea.")
+	w.ok(w.Unlearn(t.Context(), w.caller, ada, func(s core.FactSource) bool { return s.Interaction == "int_3" }))
+	w.want(facts.Query{}, "I love jazz.", "I love tea.")
+	w.now = w.now.AddDate(0, 0, 1)
+	w.want(facts.Query{}, "I love tea.")
+	w.ok(w.Expire(t.Context(), w.caller, ada, w.caller.Settings.RetentionCutoff(w.now)))
+	if len(w.store.facts) != 1 {
+		t.Errorf("%d facts are kept", len(w.store.facts))
+	}
+	w.now = w.now.AddDate(0, 0, 10)
+	w.want(facts.Query{})
+}
+
+func TestSourcesKeptWithoutATimeCountAsTheFactDid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hear("int_1", "I love jazz.")
+	w.hear("int_2", "I love jazz.")
+	w.forgetTimes()
+	w.now = w.now.AddDate(0, 0, 20)
+	w.hear("int_3", "I love jazz.")
+	for _, id := range []core.InteractionID{"int_3", "int_2"} {
+		w.ok(w.Unlearn(t.Context(), w.caller, ada, func(s core.FactSource) bool { return s.Interaction == id }))
+	}
+	w.now = w.now.AddDate(0, 0, 9)
+	w.want(facts.Query{}, "I love jazz.")
+	w.now = w.now.AddDate(0, 0, 1)
+	w.want(facts.Query{})
+}
+
+// forgetTimes makes the facts such as were sealed before each source had its time.
+func (w *world) forgetTimes() {
+	w.t.Helper()
+	taken := regexp.MustCompile(`,"taken_at":"[^"]*"`)
+	for id, r := range w.store.facts {
+		if !taken.Match(r.Sealed) {
+			w.t.Errorf("%s has no times", r.Sealed)
+		}
+		r.Sealed = taken.ReplaceAll(r.Sealed, nil)
+		w.store.facts[id] = r
 	}
 }
 

@@ -27,6 +27,15 @@ type NewFact struct {
 
 func (n NewFact) history() bool { return n.ValidTo != nil || n.SupersededBy != "" }
 
+// named are the sources, taken in now as far as is known here.
+func (n NewFact) named(now time.Time) []core.FactSource {
+	list := slices.Clone(n.Sources)
+	for i := range list {
+		list[i].TakenAt = now
+	}
+	return list
+}
+
 func (n NewFact) check() error {
 	var bad []core.FieldError
 	wrong := func(location, msg string) {
@@ -97,7 +106,7 @@ func (s *Service) addHistory(ctx context.Context, caller core.Caller, op core.Op
 	}
 	h := held{key: key, Fact: core.Fact{
 		ID: s.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value,
-		ValidFrom: c.ValidFrom, SupersededBy: n.SupersededBy, Sources: n.Sources, Version: 1, CreatedAt: now,
+		ValidFrom: c.ValidFrom, SupersededBy: n.SupersededBy, Sources: n.named(now), Version: 1, CreatedAt: now,
 	}}
 	if n.ValidTo != nil {
 		until := n.ValidTo.UTC().Truncate(time.Millisecond)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/core"
+	"github.com/raven-memory/raven/core/facts"
 	"github.com/raven-memory/raven/core/memory"
 	"github.com/raven-memory/raven/core/tenancy"
 )
@@ -289,6 +290,48 @@ func TestSweepGoesOnPastWhatDoesNotOpen(t *testing.T) {
 	w.sealing.Forget(caller.Tenant)
 	usage, err := w.tenancy.Usage(w.ctx, w.signIn(key.Secret))
 	if err != nil || usage.Blobs != 1 || usage.Interactions != 2 {
+		t.Errorf("usage after the sweep %+v, %v", usage, err)
+	}
+}
+
+func TestFactsExpireWithTheLatestOfTheirSourcesThatIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	caller, _ := w.tenant("sources", tenancy.SettingsPatch{RetentionDays: core.SetTo[int64](30)})
+	user, c := w.conversation(caller)
+	said := func() core.InteractionID {
+		t.Helper()
+		id := w.ingest(caller, user, c, "I love jazz.").IDs[0]
+		from := []core.FactSource{{Conversation: c, Interaction: id}}
+		if _, err := w.facts.Add(w.ctx, caller, core.Op{}, user, facts.NewFact{Text: "I love jazz.", Sources: from}); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	known := func() int {
+		t.Helper()
+		page, err := w.facts.List(w.ctx, caller, user, facts.Query{}, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Items)
+	}
+	said()
+	w.clock.advance(29 * 24 * time.Hour)
+	if err := w.memory.DeleteInteraction(w.ctx, caller, user, c, said()); err != nil {
+		t.Fatal(err)
+	}
+	if n := known(); n != 1 {
+		t.Errorf("%d facts while the first source lasts", n)
+	}
+	w.clock.advance(24 * time.Hour)
+	if n, found := known(), w.finds(caller, user, "jazz"); n != 0 || len(found) != 0 {
+		t.Errorf("%d facts, and %q found, when the source that is left has expired", n, found)
+	}
+	if err := w.memory.Sweep(w.ctx); err != nil {
+		t.Error(err)
+	}
+	if usage, err := w.tenancy.Usage(w.ctx, caller); err != nil || usage.Blobs != 0 || usage.Buffered != 0 {
 		t.Errorf("usage after the sweep %+v, %v", usage, err)
 	}
 }

@@ -52,6 +52,7 @@ type world struct {
 	report  func(doing string, err error) // of work without a caller; a failure unless a test expects it
 	sealing *sealing.Service
 	keys    *keys.Service
+	facts   *facts.Service
 	memory  *memory.Service
 	recall  *recall.Service
 	tenancy *tenancy.Service
@@ -88,15 +89,15 @@ func newWorldOn(t *testing.T, options sqlite.Options, tenantKeys ...bool) *world
 	}
 	cursors := core.NewCursors(make([]byte, 32))
 	w.keys = keys.New(w.store, w.sealing, w.clock, rand.Reader, ids, cursors)
-	known := facts.New(facts.Deps{Store: w.store, Seal: w.sealing, Clock: w.clock, IDs: ids, Cursors: cursors})
-	w.recall = recall.New(w.store, w.store, w.sealing, snowball.New(), w.clock, recall.Options{Facts: known})
-	known.Index = w.recall
+	w.facts = facts.New(facts.Deps{Store: w.store, Seal: w.sealing, Clock: w.clock, IDs: ids, Cursors: cursors})
+	w.recall = recall.New(w.store, w.store, w.sealing, snowball.New(), w.clock, recall.Options{Facts: w.facts})
+	w.facts.Index = w.recall
 	w.memory = memory.New(memory.Deps{
-		Store: w.store, Tenants: w.store, Seal: w.sealing, Facts: known, Index: w.recall, Clock: w.clock, IDs: ids, Cursors: cursors,
+		Store: w.store, Tenants: w.store, Seal: w.sealing, Facts: w.facts, Index: w.recall, Clock: w.clock, IDs: ids, Cursors: cursors,
 		Report: func(_ context.Context, doing string, err error) { w.report(doing, err) },
 	})
 	w.tenancy = tenancy.New(tenancy.Deps{
-		Store: w.store, Seal: w.sealing, Keys: w.keys, Flush: w.memory, Facts: known, Forget: forgets{w},
+		Store: w.store, Seal: w.sealing, Keys: w.keys, Flush: w.memory, Facts: w.facts, Forget: forgets{w},
 		Clock: w.clock, IDs: ids, Cursors: cursors,
 	}, tenancy.Options{
 		Defaults:   core.DefaultSettings(),
