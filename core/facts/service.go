@@ -56,12 +56,18 @@ func (s *Service) event(caller core.Caller, kind core.EventType, data core.Event
 
 // write does a step and shows it to this process's index.
 func (s *Service) write(ctx context.Context, caller core.Caller, op core.Op, step core.FactStep) error {
-	step.Max, step.At = core.MaxFactsPerUser, s.Clock.Now()
-	err := s.Store.WriteFacts(ctx, caller.Tenant, op, step)
+	err := s.commit(ctx, caller, op, step)
 	if err == nil {
 		s.Index.Follow(ctx, caller.Tenant, step.User)
 	}
 	return err
+}
+
+// commit does a step. The caller shows it to this process's index, which reads
+// all facts for that.
+func (s *Service) commit(ctx context.Context, caller core.Caller, op core.Op, step core.FactStep) error {
+	step.Max, step.At = core.MaxFactsPerUser, s.Clock.Now()
+	return s.Store.WriteFacts(ctx, caller.Tenant, op, step)
 }
 
 // retry tries a step again that others were faster than.

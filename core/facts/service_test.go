@@ -23,6 +23,7 @@ type store struct {
 	position int64
 	events   []core.EventType
 	before   func() // called once, before the next step
+	reads    int    // of lists
 }
 
 func (s *store) WriteFacts(_ context.Context, _ core.TenantID, _ core.Op, step core.FactStep) error {
@@ -75,6 +76,7 @@ func (s *store) WriteFacts(_ context.Context, _ core.TenantID, _ core.Op, step c
 func (s *store) Facts(_ context.Context, _ core.TenantID, _ core.UserID, page core.Page) ([]core.BlobRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reads++
 	list := slices.SortedFunc(maps.Values(s.facts), func(a, b core.BlobRecord) int { return cmp.Compare(a.Position, b.Position) })
 	list = slices.DeleteFunc(list, func(r core.BlobRecord) bool { return r.Position <= page.After })
 	return list[:min(len(list), page.Limit)], nil
@@ -85,7 +87,7 @@ type world struct {
 	store  *store
 	now    time.Time
 	caller core.Caller
-	t      *testing.T
+	t      testing.TB
 }
 
 func (w *world) Now() time.Time { return w.now }
@@ -115,7 +117,7 @@ const (
 	talk = core.ConversationID("cnv_01htaaaaaaaaaaaaaaaaaaaaaa")
 )
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 		store: &store{facts: map[core.BlobID]core.BlobRecord{}, holders: map[string]core.BlobID{}},

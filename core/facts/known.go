@@ -1,0 +1,131 @@
+package facts
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/raven-memory/raven/core"
+)
+
+// known is what is known of a user while candidates are added to it: to open all
+// of somebody's facts for each of them takes long.
+type known struct {
+	*Service
+	caller core.Caller
+	op     core.Op
+	user   core.UserID
+	all    []held // as the last step left it; nil before it is read
+}
+
+// keep adds a candidate.
+func (k *known) keep(ctx context.Context, c core.FactCandidate, from []core.FactSource, takenAt time.Time) (kept core.Fact, err error) {
+	key, err := k.Seal.Hash(ctx, k.caller.Tenant, "fact", string(k.user)+"\x00"+topic(c))
+	if err != nil {
+		return core.Fact{}, err
+	}
+	err = retry(func() error {
+		if k.all == nil {
+			if k.all, err = k.load(ctx, k.caller.Tenant, k.user); err != nil {
+				return err
+			}
+		}
+		holder := k.holder(key)
+		if holder != nil && sameText(holder.Fact, c) {
+			kept, err = k.confirm(ctx, holder, from, takenAt)
+		} else {
+			kept, err = k.add(ctx, c, key, holder, from, takenAt)
+		}
+		if err != nil {
+			k.all = nil // others may have changed it
+		}
+		return err
+	})
+	return kept, err
+}
+
+// holder is the fact that holds a key, nil for none.
+func (k *known) holder(key string) (h *held) {
+	for i := range k.all {
+		if k.all[i].key == key && k.all[i].current() {
+			h = &k.all[i]
+		}
+	}
+	return h
+}
+
+// confirm adds the sources to a fact that was said again.
+func (k *known) confirm(ctx context.Context, h *held, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
+	fresh := slices.DeleteFunc(slices.Clone(from), func(f core.FactSource) bool { return slices.ContainsFunc(h.Sources, f.Same) })
+	if len(fresh) == 0 {
+		return h.Fact, nil
+	}
+	now := *h
+	now.Version++
+	now.Sources = append(slices.Clone(h.Sources), fresh...)
+	now.Sources = now.Sources[max(0, len(now.Sources)-core.MaxFactSources):]
+	var err error
+	if now.record, err = k.seal(ctx, k.caller.Tenant, k.user, now, later(takenAt, h.record.LastTakenAt)); err != nil {
+		return core.Fact{}, err
+	}
+	step := core.FactStep{User: k.user, Rewritten: []core.FactRewrite{{New: now.record, IfVersion: h.Version}}}
+	if err := k.commit(ctx, k.caller, k.op, step); err != nil {
+		return core.Fact{}, err
+	}
+	*h = now
+	return now.Fact, nil
+}
+
+// add keeps a new fact. What it says in the place of another ends that one; one
+// from before the holder's time is history at once.
+func (k *known) add(ctx context.Context, c core.FactCandidate, key string, holder *held, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
+	h := held{key: key, Fact: core.Fact{
+		ID: k.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value,
+		ValidFrom: c.ValidFrom, Sources: from, Version: 1, CreatedAt: k.Clock.Now().UTC().Truncate(time.Millisecond),
+	}}
+	step := core.FactStep{User: k.user, Events: []core.Event{k.event(k.caller, core.EventFactCreated, core.EventData{
+		"user_id": string(k.user), "fact_id": string(h.ID),
+	})}}
+	var ended held // what the holder is then
+	var err error
+	switch {
+	case holder == nil:
+		step.Keys = []core.FactKeyMove{{Key: key, Now: core.FactBlob(h.ID)}}
+	case h.ValidFrom.Before(holder.ValidFrom):
+		until := holder.ValidFrom
+		h.ValidTo, h.SupersededBy = &until, holder.ID
+	default:
+		if ended, err = k.supersede(ctx, &step, *holder, h.Fact); err != nil {
+			return core.Fact{}, err
+		}
+		step.Keys = []core.FactKeyMove{{Key: key, Was: core.FactBlob(holder.ID), Now: core.FactBlob(h.ID)}}
+	}
+	if h.record, err = k.seal(ctx, k.caller.Tenant, k.user, h, takenAt); err != nil {
+		return core.Fact{}, err
+	}
+	step.Added = []core.BlobRecord{h.record}
+	if err := k.commit(ctx, k.caller, k.op, step); err != nil {
+		return core.Fact{}, err
+	}
+	if len(step.Rewritten) > 0 {
+		*holder = ended
+	}
+	k.all = append(k.all, h)
+	return h.Fact, nil
+}
+
+// supersede ends a fact in the step that adds the one that takes its place.
+func (k *known) supersede(ctx context.Context, step *core.FactStep, old held, by core.Fact) (held, error) {
+	was, until := old.Version, by.ValidFrom
+	old.Version++
+	old.ValidTo, old.SupersededBy = &until, by.ID
+	var err error
+	if old.record, err = k.seal(ctx, k.caller.Tenant, k.user, old, old.record.LastTakenAt); err != nil {
+		return held{}, err
+	}
+	step.Rewritten = []core.FactRewrite{{New: old.record, IfVersion: was}}
+	step.Events = append(step.Events, k.event(k.caller, core.EventFactSuperseded, core.EventData{
+		"user_id": string(k.user), "fact_id": string(old.ID), "superseded_by": string(by.ID),
+	}))
+	return old, nil
+}
