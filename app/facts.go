@@ -11,15 +11,17 @@ import (
 )
 
 const (
-	// heardQueue is how many ingests wait for their facts to be found. Past it,
-	// those of an ingest are not looked for: an agent's memory works without.
-	heardQueue = 1000
-	// heardBytes and heardOfTenant bound how much text waits, of all tenants and
-	// of one: a flood of one's leaves room for the others.
-	heardBytes    = 128 << 20
-	heardOfTenant = 16 << 20
-	learnTries    = 5
-	learnPause    = 200 * time.Millisecond
+	// heardQueue and heardOfTenant are how many ingests wait for their facts to be
+	// found, of all tenants and of one: a flood of one's leaves room for the
+	// others. Past it, those of an ingest are not looked for: an agent's memory
+	// works without.
+	heardQueue    = 4000
+	heardOfTenant = 1000
+	// heardBytes and heardBytesOfTenant bound how much text they hold.
+	heardBytes         = 128 << 20
+	heardBytesOfTenant = 16 << 20
+	learnTries         = 5
+	learnPause         = 200 * time.Millisecond
 )
 
 // rules finds facts by patterns.
@@ -39,43 +41,83 @@ type heard struct {
 	caller core.Caller
 	user   core.UserID
 	list   []core.Interaction
-	bytes  int  // of text
+	bytes  int  // of text and metadata, never 0
 	learnt bool // something of it was kept, perhaps
 }
 
 // learner finds facts in what was taken in, after the answer.
 type learner struct {
 	*App
-	queue chan heard
+	queue chan struct{} // one for each that waits; take then gives it
 
 	mu      sync.Mutex
-	waiting map[core.TenantID]int // bytes of text
-	bytes   int                   // of them all
+	tenants map[core.TenantID]*heardFrom
+	order   []core.TenantID // those of whom something waits, the next one first
+	bytes   int             // of them all
+}
+
+// heardFrom is what is held of a tenant.
+type heardFrom struct {
+	waiting []heard
+	bytes   int // of those, and of what is being learnt from
 }
 
 func newLearner(a *App) *learner {
-	return &learner{App: a, queue: make(chan heard, heardQueue), waiting: map[core.TenantID]int{}}
+	return &learner{App: a, queue: make(chan struct{}, heardQueue), tenants: map[core.TenantID]*heardFrom{}}
 }
 
-// hold makes room for what is to wait, or reports that there is none.
-func (l *learner) hold(h *heard) bool {
+// put lets an ingest wait, or reports that there is no room for it.
+func (l *learner) put(h heard) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bytes+h.bytes > heardBytes || l.waiting[h.caller.Tenant]+h.bytes > heardOfTenant {
+	id := h.caller.Tenant
+	of := l.tenants[id]
+	if of == nil {
+		of = &heardFrom{}
+	}
+	if len(of.waiting) >= heardOfTenant || of.bytes+h.bytes > heardBytesOfTenant || l.bytes+h.bytes > heardBytes {
 		return false
 	}
+	select {
+	case l.queue <- struct{}{}:
+	default:
+		return false
+	}
+	if len(of.waiting) == 0 {
+		l.order = append(l.order, id)
+	}
+	l.tenants[id] = of
+	of.waiting = append(of.waiting, h)
+	of.bytes += h.bytes
 	l.bytes += h.bytes
-	l.waiting[h.caller.Tenant] += h.bytes
 	return true
 }
 
-// let gives the room back.
+// take gives what is next, for one received from the queue: the tenants have
+// their turns, so that one's many do not hold up the others' few.
+func (l *learner) take() heard {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := l.order[0]
+	l.order = slices.Delete(l.order, 0, 1)
+	of := l.tenants[id]
+	h := of.waiting[0]
+	of.waiting = slices.Delete(of.waiting, 0, 1)
+	if len(of.waiting) > 0 {
+		l.order = append(l.order, id)
+	}
+	return h
+}
+
+// let gives the room back of what take gave.
 func (l *learner) let(h *heard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	of := l.tenants[h.caller.Tenant]
+	of.bytes -= h.bytes
 	l.bytes -= h.bytes
-	if l.waiting[h.caller.Tenant] -= h.bytes; l.waiting[h.caller.Tenant] == 0 {
-		delete(l.waiting, h.caller.Tenant)
+	if of.bytes == 0 {
+		delete(l.tenants, h.caller.Tenant)
 	}
 }
 
@@ -87,20 +129,15 @@ func (a *App) takenIn(caller core.Caller, user core.UserID, list []core.Interact
 
 // hear takes in what there is to learn from; it never waits.
 func (l *learner) hear(caller core.Caller, user core.UserID, list []core.Interaction) {
-	if l.facts.Extract == nil {
+	if l.facts.Extract == nil || len(list) == 0 {
 		return
 	}
 	h := heard{caller: caller, user: user, list: list}
 	for i := range list {
-		h.bytes += len(list[i].Content)
+		h.bytes += len(list[i].Content) + len(list[i].Metadata)
 	}
-	if l.hold(&h) {
-		select {
-		case l.queue <- h:
-			return
-		default:
-			l.let(&h)
-		}
+	if l.put(h) {
+		return
 	}
 	l.log.Warn("facts of an ingest were not looked for: too much is waiting", "tenant", string(caller.Tenant))
 }
@@ -111,8 +148,8 @@ func (l *learner) work(ctx context.Context) {
 	defer cancel()
 	for {
 		select {
-		case h := <-l.queue:
-			l.learn(longer, h)
+		case <-l.queue:
+			l.learn(longer, l.take())
 		case <-ctx.Done():
 			l.drain(context.WithoutCancel(ctx))
 			return
@@ -125,8 +162,8 @@ func (l *learner) drain(ctx context.Context) {
 	defer cancel()
 	for ctx.Err() == nil {
 		select {
-		case h := <-l.queue:
-			l.learn(ctx, h)
+		case <-l.queue:
+			l.learn(ctx, l.take())
 		default:
 			return
 		}
