@@ -38,7 +38,7 @@ type factJSON struct {
 	Attribute    *string          `json:"attribute" doc:"What is said of the subject, such as \"lives in\"; null for a sentence that was not taken apart."`
 	Value        *string          `json:"value"`
 	ValidFrom    instant          `json:"valid_from"`
-	ValidTo      *instant         `json:"valid_to" doc:"null: it holds."`
+	ValidTo      *instant         `json:"valid_to" nullable:"true" doc:"null: it holds."`
 	SupersededBy *string          `json:"superseded_by" doc:"The fact that took its place."`
 	Sources      []factSourceJSON `json:"sources" doc:"The latest interactions that say so."`
 	CreatedAt    instant          `json:"created_at"`
