@@ -52,9 +52,23 @@ func (s *Server) createConversation(r *request, in newConversationJSON) (answer,
 	c, err := s.Tenancy.CreateConversation(r.ctx, r.caller, r.op, user, tenancy.NewConversation{
 		ExternalRef: in.ExternalRef, Title: in.Title, Metadata: objectBytes(in.Metadata),
 	})
+	return createdConversation(c), err
+}
+
+func createdConversation(c core.Conversation) answer {
 	a := conversationAnswer(http.StatusCreated, c)
-	a.location = users + "/" + string(c.User) + "/conversations/" + string(c.ID)
-	return a, err
+	a.location, a.kept = users+"/"+string(c.User)+"/conversations/"+string(c.ID), madeJSON{ID: string(c.ID)}
+	return a
+}
+
+// conversationAgain answers a repeated createConversation.
+func (s *Server) conversationAgain(r *request, made madeJSON) (answer, error) {
+	user, err := s.user(r)
+	if err != nil {
+		return answer{}, err
+	}
+	c, err := s.Tenancy.Conversation(r.ctx, r.caller, user, core.ConversationID(made.ID))
+	return createdConversation(c), err
 }
 
 func (s *Server) listConversations(r *request) (answer, error) {

@@ -135,8 +135,7 @@ func TestTenantWhoseOwnKeyIsGoneIsLockedUnderUsersOnly(t *testing.T) {
 	w.register("c", "") // nothing of it was left
 }
 
-// What is kept for a repeated request holds what a person wrote, and goes with
-// the tenant's key too.
+// What is kept for a repeated request goes with the tenant's key too.
 func TestKeptAnswersAreLockedWithTheTenantsKey(t *testing.T) {
 	t.Parallel()
 	w := newFullWorld(t, Config{}, generous)

@@ -69,7 +69,7 @@ func factRoutes() []route {
 			answers: []result{gives[list[factJSON]](http.StatusOK, "By arrival.")}, codes: []core.Code{core.CodeNotFound}},
 		{method: http.MethodPost, path: all, name: "createFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "State a fact", endpoint: takes((*Server).createFact),
-			about:   "A fact on the same subject and attribute as another supersedes it; one that says what is known already gives that back.",
+			about:   "A fact on the same subject and attribute as another supersedes it; one that says what is known already gives that back. A replay gives it as it is now; 404 once it is forgotten.",
 			answers: []result{gives[factJSON](http.StatusCreated, "The fact.")}, codes: []core.Code{core.CodeNotFound, core.CodeQuotaExhausted}},
 		{method: http.MethodPatch, path: all + "/{fact_id}", name: "updateFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
 			summary: "Correct a fact, or end it", endpoint: takes((*Server).updateFact),
@@ -109,7 +109,24 @@ func (s *Server) createFact(r *request, in newFactJSON) (answer, error) {
 		return answer{}, err
 	}
 	f, err := s.Facts.Add(r.ctx, r.caller, r.op, id, n)
-	return answer{status: http.StatusCreated, body: factToJSON(f), location: users + "/" + string(id) + "/facts/" + string(f.ID)}, err
+	return createdFact(id, f), err
+}
+
+func createdFact(user core.UserID, f core.Fact) answer {
+	return answer{
+		status: http.StatusCreated, body: factToJSON(f), kept: madeJSON{ID: string(f.ID)},
+		location: users + "/" + string(user) + "/facts/" + string(f.ID),
+	}
+}
+
+// factAgain answers a repeated createFact.
+func (s *Server) factAgain(r *request, made madeJSON) (answer, error) {
+	user, err := s.user(r)
+	if err != nil {
+		return answer{}, err
+	}
+	f, err := s.Facts.Fact(r.ctx, r.caller, user, core.FactID(made.ID))
+	return createdFact(user, f), err
 }
 
 func (in newFactJSON) fact() (facts.NewFact, error) {

@@ -48,6 +48,11 @@ type keptAnswer struct {
 	Body     []byte `json:"body,omitzero"`
 }
 
+// madeJSON is what is kept of an answer that shows what a person wrote.
+type madeJSON struct {
+	ID string `json:"id"`
+}
+
 // claim is one request's hold on its key.
 type claim struct {
 	tenant core.TenantID // whose key it is
@@ -135,9 +140,35 @@ func (s *Server) replay(rt *route, r *request, c claim, sealed []byte, run func(
 	if err := json.Unmarshal(plain, &kept); err != nil {
 		return answer{}, fmt.Errorf("reading a kept answer: %w", err)
 	}
-	return answer{
-		status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body, replayed: true,
-	}, nil
+	a, err := s.again(rt, r, kept)
+	a.replayed = true
+	return a, err
+}
+
+// again makes an answer of a kept one. What shows what a person wrote is read as
+// it is now, and is not found once it is deleted: only its id is kept, or, by a
+// Raven of before, all of it, of which only the id is used.
+func (s *Server) again(rt *route, r *request, kept keptAnswer) (answer, error) {
+	if kept.Mime == mimeJSON { // not a refusal
+		switch rt.name {
+		case "createUser":
+			return fromKept(s, r, kept, (*Server).userAgain)
+		case "createConversation":
+			return fromKept(s, r, kept, (*Server).conversationAgain)
+		case "createFact":
+			return fromKept(s, r, kept, (*Server).factAgain)
+		}
+	}
+	return answer{status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body}, nil
+}
+
+// fromKept answers by what was kept of a body.
+func fromKept[T any](s *Server, r *request, kept keptAnswer, again func(*Server, *request, T) (answer, error)) (answer, error) {
+	var body T
+	if err := json.Unmarshal(kept.Body, &body); err != nil {
+		return answer{}, fmt.Errorf("reading a kept answer: %w", err)
+	}
+	return again(s, r, body)
 }
 
 // settle remembers the answer; or gives the key up, where nothing was done; or

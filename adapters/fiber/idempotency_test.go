@@ -2,6 +2,7 @@ package fiberhttp
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -232,5 +233,134 @@ func TestWhatIsKeptHoldsNoRecalledMemory(t *testing.T) {
 		if rt.reads && len(kept.Body) > 0 {
 			t.Errorf("%s keeps %s", rt.name, kept.Body)
 		}
+	}
+}
+
+// writing are the requests whose answers show what a person wrote, "Zoe" in each.
+// change is a merge patch of what was made.
+var writing = []struct{ path, body, change string }{
+	{"/api/v1/users", `{"external_ref":"zoe","display_name":"Zoe","metadata":{"pet":"Zoe"}}`, `{"display_name":"Zoe B."}`},
+	{"/api/v1/users/ext:u/conversations", `{"title":"Of Zoe","metadata":{"pet":"Zoe"}}`, `{"title":"Of Zoe B."}`},
+	{"/api/v1/users/ext:u/facts", `{"text":"I am fond of Zoe.","valid_from":"2024-01-01T00:00:00.1234567Z"}`, `{"text":"I am fond of Zoe B."}`},
+}
+
+func TestAReplayShowsWhatWasWrittenAsItIsNow(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	key, _ := w.talk("")
+	for _, c := range writing {
+		first := w.do(key, "POST", c.path, c.body, idem, "k")
+		same := w.do(key, "POST", c.path, c.body, idem, "k")
+		if first.status != 201 || same.status != 201 || !bytes.Equal(same.body, first.body) {
+			t.Errorf("%s: %d %s, replayed %d %s", c.path, first.status, first.body, same.status, same.body)
+		}
+		place := first.header.Get("Location")
+		changed := w.do(key, "PATCH", place, c.change)
+		again := w.do(key, "POST", c.path, c.body, idem, "k")
+		if changed.status != 200 || bytes.Equal(changed.body, first.body) || again.status != 201 || !bytes.Equal(again.body, changed.body) {
+			t.Errorf("%s: changed to %d %s, replayed %d %s", c.path, changed.status, changed.body, again.status, again.body)
+		}
+		for _, r := range []reply{same, again} {
+			if r.header.Get("Idempotent-Replayed") != "true" || place == "" || r.header.Get("Location") != place || r.header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s: headers of a replay %v", c.path, r.header)
+			}
+		}
+		if same.header.Get("ETag") != first.header.Get("ETag") || again.header.Get("ETag") != changed.header.Get("ETag") {
+			t.Errorf("%s: ETags %v, %v, %v, %v", c.path, first.header, same.header, changed.header, again.header)
+		}
+	}
+}
+
+func TestNoReplayShowsWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	for _, c := range writing {
+		for _, with := range []string{"itself", "its user"} {
+			w := newFullWorld(t, Config{}, generous)
+			key, _ := w.talk("")
+			made := w.do(key, "POST", c.path, c.body, idem, "k")
+			gone := made.header.Get("Location")
+			if with == "its user" {
+				gone, _, _ = strings.Cut(strings.TrimPrefix(gone, "/api/v1/users/"), "/")
+				gone = "/api/v1/users/" + gone
+			}
+			w.must(key, 204, "DELETE", gone, "")
+			for range 2 { // its user is not there; then another has its reference
+				again := w.do(key, "POST", c.path, c.body, idem, "k")
+				expectProblem(t, again, 404, "not_found")
+				if again.header.Get("Idempotent-Replayed") != "" || strings.Contains(string(again.body), "Zoe") || again.header.Get("Location") != "" {
+					t.Errorf("%s, deleted with %s: %v %s", c.path, with, again.header, again.body)
+				}
+				w.do(key, "PUT", "/api/v1/users/ext:u", "")
+			}
+		}
+	}
+}
+
+// keptFor gives the claim that a request makes on its key, and where its answer is kept.
+func keptFor(tenant, path, body, key string) (core.IdempotencyClaim, core.Place) {
+	now := time.Now()
+	c := core.IdempotencyClaim{
+		Key: digest("POST", path, key), Fingerprint: digest("", body), OpID: "op_test",
+		Now: now, LeaseUntil: now.Add(time.Minute), Until: now.Add(core.IdempotencyLife),
+	}
+	record := tenant + "/" + hex.EncodeToString(c.Key[:])
+	return c, core.Place{Tenant: core.TenantID(tenant), Kind: core.KindReplay, Version: 1, Record: record}
+}
+
+func TestNothingThatAPersonWroteIsKeptForAReplay(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	tenant, key := w.register("acme", "")
+	w.must(key, 201, "PUT", "/api/v1/users/ext:u", "")
+	w.must(key, 201, "POST", "/api/v1/users/ext:u/conversations", `{"external_ref":"c"}`)
+	const memory = "/api/v1/users/ext:u/conversations/ext:c/memory"
+	for _, c := range append(writing, struct{ path, body, change string }{path: memory, body: said("Zoe")}) {
+		w.must(key, 201, "POST", c.path, c.body, idem, "k")
+		claim, place := keptFor(tenant, c.path, c.body, "k")
+		state, err := w.store.Begin(t.Context(), core.TenantID(tenant), claim)
+		if err != nil || state.Outcome != core.IdempotencyDone {
+			t.Fatalf("%s: %+v, %v", c.path, state, err)
+		}
+		plain, err := w.seal.Open(t.Context(), place, state.Response)
+		var kept keptAnswer
+		if err := errors.Join(err, json.Unmarshal(plain, &kept)); err != nil {
+			t.Fatal(err)
+		}
+		if len(kept.Body) == 0 || strings.Contains(strings.ToLower(string(kept.Body)+string(plain)), "zoe") {
+			t.Errorf("%s keeps %s %s", c.path, plain, kept.Body)
+		}
+	}
+}
+
+// A Raven of before kept answers whole.
+func TestAnAnswerThatWasKeptWholeIsReadAnew(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	tenant, key := w.register("acme", "")
+	w.must(key, 201, "PUT", "/api/v1/users/ext:u", "")
+	for _, c := range writing {
+		made := w.do(key, "POST", c.path, c.body)
+		place := made.header.Get("Location")
+		claim, at := keptFor(tenant, c.path, c.body, "old")
+		plain, err := json.Marshal(keptAnswer{Status: 201, ETag: `"v1"`, Location: place, Mime: mimeJSON, Body: made.body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := w.seal.Seal(t.Context(), at, plain)
+		if err == nil {
+			_, err = w.store.Begin(t.Context(), core.TenantID(tenant), claim)
+		}
+		if err == nil {
+			err = w.store.Complete(t.Context(), core.TenantID(tenant), claim.Key, claim.OpID, sealed)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := w.do(key, "POST", c.path, c.body, idem, "old")
+		if again.status != 201 || !bytes.Equal(again.body, made.body) || again.header.Get("Idempotent-Replayed") != "true" || again.header.Get("Location") != place {
+			t.Errorf("%s: %d %v %s, first %s", c.path, again.status, again.header, again.body, made.body)
+		}
+		w.must(key, 204, "DELETE", place, "")
+		w.refuses(key, 404, "not_found", "POST", c.path, c.body, idem, "old")
 	}
 }

@@ -127,8 +127,9 @@ func userRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: users, name: "createUser", group: "Users", access: accessKey, scopes: core.ScopeUsersWrite,
 			summary: "Create a user", endpoint: takes((*Server).createUser),
+			about:   "A replay gives the user as it is now; 404 once it is deleted.",
 			answers: []result{gives[userJSON](http.StatusCreated, "The user.")},
-			codes:   []core.Code{core.CodeExternalRefTaken, core.CodeQuotaExhausted}},
+			codes:   []core.Code{core.CodeNotFound, core.CodeExternalRefTaken, core.CodeQuotaExhausted}},
 		{method: http.MethodPut, path: users + "/ext:{external_ref}", name: "ensureUser", group: "Users", access: accessKey, scopes: core.ScopeUsersWrite,
 			summary: "Get the user with a reference, or create it", endpoint: takes((*Server).ensureUser),
 			about:   "Safe under a race: any number of callers get the same user. The body is that of a new one; it does not change one that is there.",
@@ -161,6 +162,7 @@ func conversationRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: conversations, name: "createConversation", group: "Conversations", access: accessKey, scopes: core.ScopeConversationsWrite,
 			summary: "Start a conversation", endpoint: takes((*Server).createConversation),
+			about:   "A replay gives the conversation as it is now; 404 once it is deleted.",
 			answers: []result{gives[conversationJSON](http.StatusCreated, "The conversation.")},
 			codes:   []core.Code{core.CodeNotFound, core.CodeExternalRefTaken, core.CodeQuotaExhausted}},
 		{method: http.MethodGet, path: conversations, name: "listConversations", group: "Conversations", access: accessKey, scopes: core.ScopeConversationsRead,

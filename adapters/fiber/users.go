@@ -54,8 +54,14 @@ func (s *Server) createUser(r *request, in newUserJSON) (answer, error) {
 
 func createdUser(u core.User) answer {
 	a := userAnswer(http.StatusCreated, u)
-	a.location = users + "/" + string(u.ID)
+	a.location, a.kept = users+"/"+string(u.ID), madeJSON{ID: string(u.ID)}
 	return a
+}
+
+// userAgain answers a repeated createUser.
+func (s *Server) userAgain(r *request, made madeJSON) (answer, error) {
+	u, err := s.Tenancy.User(r.ctx, r.caller, core.UserID(made.ID))
+	return createdUser(u), err
 }
 
 func (s *Server) ensureUser(r *request, in ensuredUserJSON) (answer, error) {
