@@ -147,7 +147,8 @@ func (s *Server) replay(rt *route, r *request, c claim, sealed []byte, run func(
 
 // again makes an answer of a kept one. What shows what a person wrote is read as
 // it is now, and is not found once it is deleted: only its id is kept, or, by a
-// Raven of before, all of it, of which only the id is used.
+// Raven of before, all of it, of which only the id is used. What was recalled is
+// recalled anew.
 func (s *Server) again(rt *route, r *request, kept keptAnswer) (answer, error) {
 	if kept.Mime == mimeJSON { // not a refusal
 		switch rt.name {
@@ -157,6 +158,8 @@ func (s *Server) again(rt *route, r *request, kept keptAnswer) (answer, error) {
 			return fromKept(s, r, kept, (*Server).conversationAgain)
 		case "createFact":
 			return fromKept(s, r, kept, (*Server).factAgain)
+		case "ingest":
+			return fromKept(s, r, kept, (*Server).ingestAgain)
 		}
 	}
 	return answer{status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body}, nil

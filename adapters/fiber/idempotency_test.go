@@ -122,12 +122,7 @@ func TestRecalledMemoryIsNotKeptForAReplay(t *testing.T) {
 	t.Parallel()
 	w := newFullWorld(t, Config{}, generous)
 	key, conversation := w.talk("")
-	out := w.must(key, 201, "POST", conversation+"/memory", `{"interactions":[{"role":"user","content":"The zebra is called Zoe."}],"context":{"query":"zebra"}}`, idem, "i")
-	again := w.must(key, 201, "POST", conversation+"/memory", `{"interactions":[{"role":"user","content":"The zebra is called Zoe."}],"context":{"query":"zebra"}}`, idem, "i")
-	expectMembers(t, again, "interaction_ids buffered flushed_blob_ids")
-	if !strings.Contains(toJSON(out["context"]), "Zoe") {
-		t.Errorf("context %v", out["context"])
-	}
+	out := w.must(key, 201, "POST", conversation+"/memory", said("The zebra is called Zoe."))
 	for path, body := range map[string]string{"context": `{"query":"zebra"}`, "memory/search": `{"query":"zebra"}`} {
 		if r := w.do(key, "POST", "/api/v1/users/ext:u/"+path, body, idem, "s"); !strings.Contains(string(r.body), "Zoe") {
 			t.Errorf("%s = %s", path, r.body)
@@ -137,10 +132,40 @@ func TestRecalledMemoryIsNotKeptForAReplay(t *testing.T) {
 	for path, body := range map[string]string{"context": `{"query":"zebra"}`, "memory/search": `{"query":"zebra"}`} {
 		r := w.do(key, "POST", "/api/v1/users/ext:u/"+path, body, idem, "s")
 		if r.status != 200 || strings.Contains(string(r.body), "Zoe") || r.header.Get("Idempotent-Replayed") != "true" {
-			t.Errorf("after it was forgotten, %s = %d %s\n%s", path, r.status, r.body, w.logs.String())
+			t.Errorf("after it was forgotten, %s = %d %v %s\n%s", path, r.status, r.header, r.body, w.logs.String())
 		}
 		w.refuses(key, 422, "idempotency_key_reused", "POST", "/api/v1/users/ext:u/"+path, `{"query":"horse"}`, idem, "s")
 	}
+}
+
+func TestAReplayedIngestHasItsContextAnew(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	key, conversation := w.talk("")
+	const body = `{"interactions":[{"role":"user","content":"The zebra is called Zoe."}],"context":{"query":"zebra"}}`
+	first := w.must(key, 201, "POST", conversation+"/memory", body, idem, "k")
+	replayed := func(members string) map[string]any {
+		t.Helper()
+		r := w.do(key, "POST", conversation+"/memory", body, idem, "k")
+		again := r.json(t)
+		expectMembers(t, again, members)
+		if r.status != 201 || r.header.Get("Idempotent-Replayed") != "true" || toJSON(again["interaction_ids"]) != toJSON(first["interaction_ids"]) {
+			t.Errorf("replayed %d %v %s", r.status, r.header, r.body)
+		}
+		return again
+	}
+	block := text(first, "context", "context")
+	if again := replayed("interaction_ids buffered flushed_blob_ids context"); !strings.Contains(block, "Zoe") || text(again, "context", "context") != block {
+		t.Errorf("the context is %v, replayed %v", first, again)
+	}
+	writer := w.key(key, `["memory:write"]`)
+	w.refuses(writer, 403, "insufficient_scope", "POST", conversation+"/memory", body, idem, "k")
+	w.must(key, 204, "DELETE", conversation+"/memory/"+text(first, "interaction_ids", 0), "")
+	if again := replayed("interaction_ids buffered flushed_blob_ids context"); strings.Contains(toJSON(again), "Zoe") {
+		t.Errorf("after it was forgotten, replayed %v", again)
+	}
+	w.must(key, 204, "DELETE", "/api/v1/users/ext:u", "")
+	replayed("interaction_ids buffered flushed_blob_ids") // there is nobody to make it of
 }
 
 func TestManyAtOnceWithOneKeyAreOneRequest(t *testing.T) {

@@ -27,7 +27,7 @@ type ingestedJSON struct {
 	InteractionIDs []string     `json:"interaction_ids" doc:"In the order of the request."`
 	Buffered       int64        `json:"buffered" doc:"How many interactions of the conversation wait to be sealed into a blob."`
 	FlushedBlobIDs []string     `json:"flushed_blob_ids" doc:"The blobs that this call sealed."`
-	Context        *contextJSON `json:"context,omitzero" doc:"What was asked for. A replayed answer has none, and neither has one where it could not be made: what is stored is stored."`
+	Context        *contextJSON `json:"context,omitzero" doc:"What was asked for, made anew for a replay. There is none where it could not be made: what is stored is stored."`
 }
 
 type flushedJSON struct {
@@ -117,15 +117,43 @@ func (s *Server) ingestInto(r *request, user core.UserID, conversation core.Conv
 		InteractionIDs: idStrings(done.IDs), Buffered: done.Buffered, FlushedBlobIDs: idStrings(done.Flushed),
 	}
 	kept := out
-	if question != nil {
-		c, err := s.context(r, user, *question)
-		if err == nil {
-			made := contextToJSON(c)
-			out.Context = &made
-		}
-		s.report(r, "making the context of an ingest", err) // what is stored is stored, and is answered so
-	}
+	out.Context, err = s.contextBeside(r, user, question)
+	s.report(r, "making the context of an ingest", err) // what is stored is stored, and is answered so
 	return answer{status: http.StatusCreated, body: out, kept: kept}, nil
+}
+
+// ingestAgain answers a repeated ingest.
+func (s *Server) ingestAgain(r *request, out ingestedJSON) (answer, error) {
+	in, err := decode[ingestJSON](r.body)
+	if err != nil || in.Context == nil {
+		return answer{status: http.StatusCreated, body: out}, err
+	}
+	err = s.Tenancy.ForConversation(r.ctx, r.caller, r.path[pathUser], r.path[pathConversation],
+		func(user core.UserID, conversation core.ConversationID) error {
+			question, err := s.ingestQuestion(r, user, conversation, in.Context)
+			if err == nil {
+				out.Context, err = s.contextBeside(r, user, question)
+			}
+			return err
+		})
+	if core.Is(err, core.CodeInsufficientScope) { // of another key than the first request's
+		return answer{}, err
+	}
+	s.report(r, "making the context of a repeated ingest", err)
+	return answer{status: http.StatusCreated, body: out}, nil
+}
+
+// contextBeside makes the context that an ingest asks for; nil for none.
+func (s *Server) contextBeside(r *request, user core.UserID, question *recall.ContextQuery) (*contextJSON, error) {
+	if question == nil {
+		return nil, nil
+	}
+	c, err := s.context(r, user, *question)
+	if err != nil {
+		return nil, err
+	}
+	made := contextToJSON(c)
+	return &made, nil
 }
 
 // ingestQuestion checks what an ingest asks beside, before anything is stored.
