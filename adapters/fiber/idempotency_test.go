@@ -131,7 +131,7 @@ func TestRecalledMemoryIsNotKeptForAReplay(t *testing.T) {
 	w.must(key, 204, "DELETE", conversation+"/memory/"+text(out, "interaction_ids", 0), "")
 	for path, body := range map[string]string{"context": `{"query":"zebra"}`, "memory/search": `{"query":"zebra"}`} {
 		r := w.do(key, "POST", "/api/v1/users/ext:u/"+path, body, idem, "s")
-		if r.status != 200 || strings.Contains(string(r.body), "Zoe") || r.header.Get("Idempotent-Replayed") != "true" {
+		if r.status != 200 || strings.Contains(string(r.body), "Zoe") || r.header.Get("Idempotent-Replayed") != "" {
 			t.Errorf("after it was forgotten, %s = %d %v %s\n%s", path, r.status, r.header, r.body, w.logs.String())
 		}
 		w.refuses(key, 422, "idempotency_key_reused", "POST", "/api/v1/users/ext:u/"+path, `{"query":"horse"}`, idem, "s")
