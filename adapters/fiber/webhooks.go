@@ -13,7 +13,8 @@ func webhookRoutes() []route {
 		{method: http.MethodPost, path: webhook + "/secret", name: "createWebhookSecret", group: "Webhooks", access: accessKey, scopes: core.ScopeTenantAdmin,
 			summary: "Make a new secret that signs deliveries", endpoint: takes((*Server).createWebhookSecret),
 			about: "Deliveries are signed as Standard Webhooks has it: webhook-id, webhook-timestamp and webhook-signature. " +
-				"The secret before signs along for 24 hours. Without a secret nothing is delivered.",
+				"The secret before signs along for 24 hours. Without a secret nothing is delivered. " +
+				"A replay has no secret, as that is never kept.",
 			answers: []result{gives[webhookSecretJSON](http.StatusCreated, "The secret, shown this once.")},
 			codes:   []core.Code{core.CodeVersionConflict}},
 		{method: http.MethodPost, path: webhook + "/test", name: "testWebhook", group: "Webhooks", access: accessKey, scopes: core.ScopeTenantAdmin,

@@ -68,10 +68,20 @@ func TestWebhookSecretIsShownOnce(t *testing.T) {
 	if again.status != 201 || again.header.Get("Idempotent-Replayed") != "true" || strings.Contains(string(again.body), "whsec_") {
 		t.Errorf("replayed: %d %s", again.status, again.body)
 	}
-	second := w.must(key, 201, "POST", hookPath+"/secret", "{}")
+	second := w.must(key, 201, "POST", hookPath+"/secret", "{}", idem, "b")
 	until, err := time.Parse(time.RFC3339, text(second, "previous_expires_at"))
 	if err != nil || until.Sub(w.clock.Now()) > 24*time.Hour || until.Sub(w.clock.Now()) < 24*time.Hour-time.Minute || text(second, "secret") == text(first, "secret") {
 		t.Errorf("the second secret is %v", second)
+	}
+	w.clock.advance(time.Minute)
+	w.must(key, 201, "POST", hookPath+"/secret", "")
+	replayed := w.must(key, 201, "POST", hookPath+"/secret", "{}", idem, "b")
+	expectMembers(t, replayed, "previous_expires_at")
+	if replayed["previous_expires_at"] != second["previous_expires_at"] {
+		t.Errorf("replayed %v, first %v", replayed, second)
+	}
+	if op := operationFor("POST", hookPath+"/secret"); !strings.Contains(op.Description, "A replay has no secret") {
+		t.Errorf("the document says %q", op.Description)
 	}
 	if strings.Contains(w.logs.String(), "whsec_") {
 		t.Error("a secret is in the log")
