@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestDropOfSealedMonthsMayEndAtAnyRequest(t *testing.T) {
 	proxy := backend.Proxy(t, at.Host)
 	at.Host = proxy.Addr()
 	through := *l
-	through.env = append(l.env[:len(l.env):len(l.env)], onPostgres(at.String())...)
+	through.env = slices.Concat(l.env, onPostgres(at.String()))
 	drop := []string{"drop", "--before", time.Now().UTC().Format("2006-01")}
 
 	requests, dropped := 0, false
