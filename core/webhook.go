@@ -36,6 +36,10 @@ type DeliveryAttempt struct {
 	Status   int    // HTTP status; 0 when there was no answer
 	Error    string // why it failed, in words of Raven's own; "" when it did not
 	Duration time.Duration
+
+	// ReplayedAt is when it was asked, after this attempt, for one more; zero when
+	// it was not.
+	ReplayedAt time.Time
 }
 
 // DueDelivery is a delivery that was taken to be sent.

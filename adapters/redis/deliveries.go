@@ -31,13 +31,14 @@ type attempt struct {
 	Status   int           `json:"status"`
 	Error    string        `json:"error"`
 	Duration time.Duration `json:"duration"`
+	Replayed time.Time     `json:"replayed_at,omitzero"`
 }
 
 // stateArgs are a delivery's state, whether it is pending, and when it is due.
 func stateArgs(d core.Delivery) ([]any, error) {
 	state := deliveryState{Status: d.Status, Next: ms(d.NextAt)}
 	for _, a := range d.Attempts {
-		state.Attempts = append(state.Attempts, attempt{ms(a.At), a.Status, a.Error, a.Duration})
+		state.Attempts = append(state.Attempts, attempt{ms(a.At), a.Status, a.Error, a.Duration, a.ReplayedAt})
 	}
 	text, err := json.Marshal(state)
 	pending := ""
@@ -63,7 +64,7 @@ func deliveryOf(id, record, state string, position, next int64) (core.Delivery, 
 	}
 	for _, a := range s.Attempts {
 		d.Attempts = append(d.Attempts, core.DeliveryAttempt{
-			At: timeOf(a.At), Status: a.Status, Error: a.Error, Duration: a.Duration,
+			At: timeOf(a.At), Status: a.Status, Error: a.Error, Duration: a.Duration, ReplayedAt: a.Replayed,
 		})
 	}
 	return d, nil

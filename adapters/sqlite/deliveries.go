@@ -33,12 +33,13 @@ type attempt struct {
 	Status   int           `json:"status"`
 	Error    string        `json:"error"`
 	Duration time.Duration `json:"duration"`
+	Replayed time.Time     `json:"replayed_at,omitzero"`
 }
 
 func encodeAttempts(list []core.DeliveryAttempt) (string, error) {
 	stored := make([]attempt, 0, len(list))
 	for _, a := range list {
-		stored = append(stored, attempt{ms(a.At), a.Status, a.Error, a.Duration})
+		stored = append(stored, attempt{ms(a.At), a.Status, a.Error, a.Duration, a.ReplayedAt})
 	}
 	text, err := json.Marshal(stored)
 	return string(text), err
@@ -55,7 +56,7 @@ func (a attempts) Scan(value any) error {
 	}
 	for _, s := range stored {
 		*a.list = append(*a.list, core.DeliveryAttempt{
-			At: time.UnixMilli(s.At).UTC(), Status: s.Status, Error: s.Error, Duration: s.Duration,
+			At: time.UnixMilli(s.At).UTC(), Status: s.Status, Error: s.Error, Duration: s.Duration, ReplayedAt: s.Replayed,
 		})
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,8 +58,8 @@ func (s *Service) Test(ctx context.Context, caller core.Caller, op core.Op) (cor
 	return d, nil
 }
 
-// Replay sends a delivery once more, and as often as the schedule has it if it
-// fails then. Its webhook-id stays.
+// Replay sends a delivery once more, however old it is. If that fails, it has
+// failed, unless something of its schedule is left. Its webhook-id stays.
 func (s *Service) Replay(ctx context.Context, caller core.Caller, id core.DeliveryID) (core.Delivery, error) {
 	d, err := s.Store.Delivery(ctx, caller.Tenant, id)
 	if err != nil {
@@ -67,7 +68,12 @@ func (s *Service) Replay(ctx context.Context, caller core.Caller, id core.Delive
 	if err := s.needURL(ctx, caller.Tenant); err != nil {
 		return core.Delivery{}, err
 	}
-	d.Status, d.NextAt = core.DeliveryPending, s.Clock.Now()
+	now := s.Clock.Now()
+	d.Status, d.NextAt = core.DeliveryPending, now
+	if n := len(d.Attempts); n > 0 {
+		d.Attempts = slices.Clone(d.Attempts)
+		d.Attempts[n-1].ReplayedAt = now
+	}
 	if err := s.Store.SaveDelivery(ctx, caller.Tenant, d); err != nil {
 		return core.Delivery{}, err
 	}

@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -186,6 +187,106 @@ func TestReplayOfAPendingDeliveryDoesNotWait(t *testing.T) {
 		time.Sleep(time.Second)
 		if d := w.store.all()[0]; d.Status != core.DeliveryDelivered {
 			t.Errorf("it is %s, due in %v", d.Status, time.Until(d.NextAt))
+		}
+	})
+}
+
+// oldFailures makes deliveries that failed, and are older than any is tried.
+func (w *world) oldFailures(caller core.Caller, count int) (list []core.Delivery) {
+	w.t.Helper()
+	w.receivers.will(answers(http.StatusInternalServerError))
+	w.happen(caller, count)
+	stop := w.send(w.service)
+	time.Sleep(200 * time.Hour)
+	stop()
+	for _, d := range w.store.all() {
+		if d.Status != core.DeliveryFailed {
+			w.t.Fatalf("%s is %s", d.ID, d.Status)
+		}
+		list = append(list, d.Delivery)
+	}
+	return list
+}
+
+func (w *world) replay(caller core.Caller, list []core.Delivery) {
+	w.t.Helper()
+	for _, d := range list {
+		if _, err := w.service.Replay(w.t.Context(), caller, d.ID); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func TestReplaysOfOldDeliveriesWaitForTheirTurn(t *testing.T) {
+	t.Parallel()
+	inWorld(t, webhooks.Options{}, func(t *testing.T, w *world) {
+		caller, _ := w.tenant()
+		old := w.oldFailures(caller, 150) // more than may be held of a tenant
+		w.receivers.will(func(context.Context, post) (int, time.Duration, error) {
+			time.Sleep(2 * time.Second)
+			return http.StatusOK, 0, nil
+		})
+		before := len(w.receivers.posts())
+		w.replay(caller, old)
+		w.send(w.service)
+		time.Sleep(10 * time.Minute)
+		for _, d := range w.store.all() {
+			if d.Status != core.DeliveryDelivered {
+				t.Errorf("%s is %s: %+v", d.ID, d.Status, d.Attempts[len(d.Attempts)-1])
+			}
+		}
+		if n := len(w.receivers.posts()) - before; n != len(old) {
+			t.Errorf("%d requests for %d replays", n, len(old))
+		}
+	})
+}
+
+func TestReplayOfAnOldDeliveryWaitsForAReceiverThatIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	inWorld(t, webhooks.Options{}, func(t *testing.T, w *world) {
+		caller, _ := w.tenant()
+		old := w.oldFailures(caller, 1)
+		w.happen(caller, 10) // that fail, so that the receiver is left alone
+		w.send(w.service)
+		time.Sleep(time.Second)
+		before := len(w.receivers.posts())
+		w.replay(caller, old)
+		time.Sleep(time.Second)
+		if d := w.store.all()[0]; d.Status != core.DeliveryPending || len(w.receivers.posts()) != before {
+			t.Fatalf("while the receiver is left alone, it is %s after %d requests: %+v", d.Status, len(w.receivers.posts())-before, d.Attempts)
+		}
+		w.receivers.will(answers(http.StatusOK))
+		time.Sleep(10 * time.Minute)
+		if d := w.store.all()[0]; d.Status != core.DeliveryDelivered {
+			t.Errorf("it is %s: %+v", d.Status, d.Attempts)
+		}
+	})
+}
+
+func TestReplaysThatFindNoTurnAreGivenUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	// A delivery is tried once, and put off for an hour at most.
+	inWorld(t, webhooks.Options{Schedule: []time.Duration{0}}, func(t *testing.T, w *world) {
+		caller, _ := w.tenant()
+		old := w.oldFailures(caller, 60)
+		began := clock{}.Now()
+		w.replay(caller, old)
+		w.send(w.service)
+		pending := func() (n int) {
+			for _, d := range w.store.all() {
+				if d.Status == core.DeliveryPending {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(50 * time.Minute)
+		if pending() == 0 {
+			t.Error("after fifty minutes all were given up")
+		}
+		time.Sleep(30 * time.Minute)
+		if n := pending(); n > 0 {
+			t.Errorf("%d are pending %v after they were asked for", n, clock{}.Now().Sub(began))
 		}
 	})
 }

@@ -38,12 +38,22 @@ func (s *Service) lease() time.Duration { return s.opt.Timeout + leaseMargin }
 
 // life is how long after its event a delivery is still tried, also where it is
 // put off because its receiver is left alone: a bit longer than the schedule is.
+// One that is to be replayed may be put off for as long again.
 func (s *Service) life() time.Duration {
 	total := time.Hour
 	for _, d := range s.opt.Schedule {
 		total += d + d/5
 	}
 	return total
+}
+
+// waitsSince is from when on a delivery's life counts while it is put off: its
+// event, or a replay that was not tried yet.
+func waitsSince(d core.Delivery) time.Time {
+	if n := len(d.Attempts); n > 0 && !d.Attempts[n-1].ReplayedAt.IsZero() {
+		return d.Attempts[n-1].ReplayedAt
+	}
+	return d.CreatedAt
 }
 
 // settle notes an attempt and what follows from it.

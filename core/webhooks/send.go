@@ -166,7 +166,7 @@ func reason(status int, err error) string {
 // for too long.
 func (s *Service) putBack(ctx context.Context, j job, until time.Time) {
 	now := s.Clock.Now()
-	if now.Sub(j.CreatedAt) > s.life() && until.After(now) {
+	if now.Sub(waitsSince(j.Delivery)) > s.life() && until.After(now) {
 		s.giveUp(ctx, j, "The receiver only failed for as long as deliveries are tried.")
 		return
 	}

@@ -120,7 +120,7 @@ func deliveryIsKeptWhole(w *World) {
 	list := []core.Delivery{w.makeDelivery(), w.makeDelivery(), w.makeDelivery()}
 	list[1].Attempts = []core.DeliveryAttempt{
 		{At: w.Now(), Error: "The receiver answered 500 \"\u2028<&>\".", Status: 500, Duration: 1234567 * time.Nanosecond},
-		{At: w.Now(), Status: 204, Duration: time.Hour},
+		{At: w.Now(), Status: 204, Duration: time.Hour, ReplayedAt: w.Now()},
 	}
 	list[2].Status, list[2].NextAt, list[2].Body = core.DeliveryDelivered, time.Time{}, nil
 	w.ok(w.AddDeliveries(w.Ctx, t, list))
@@ -241,7 +241,7 @@ func savedDelivery(w *World) {
 	w.mustTake(0, 10, 10)
 	d := list[0]
 	d.NextAt = w.start.Add(10 * time.Second)
-	d.Attempts = []core.DeliveryAttempt{{At: w.Now(), Status: 503, Error: "The receiver answered 503.", Duration: time.Second}}
+	d.Attempts = []core.DeliveryAttempt{{At: w.Now(), Status: 503, Error: "The receiver answered 503.", Duration: time.Second, ReplayedAt: w.Now()}}
 	saved := d
 	saved.Body, saved.Event, saved.Type, saved.CreatedAt, saved.Position = nil, "", "", time.Time{}, 99
 	w.ok(w.SaveDelivery(w.Ctx, t, saved)) // replaces nothing else
