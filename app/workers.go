@@ -131,7 +131,7 @@ func (a *App) flushIdle(ctx context.Context) error {
 	before := a.clock.Now().Add(-a.cfg.Memory.IdleFlush)
 	for {
 		done, err := a.memory.FlushIdle(ctx, before, idlePlaces)
-		if err != nil || done == 0 { // none left, or only such as fail
+		if err != nil || done == 0 { // none left, or only such as fail: the next turn goes on after them
 			return err
 		}
 	}

@@ -31,7 +31,8 @@ type Buffer interface {
 
 	// IdleBuffers lists conversations, of any tenant, that have something
 	// buffered and took nothing in since before, at most limit. Closed ones
-	// with something buffered are always idle.
+	// with something buffered are always idle. Where there are more, calls go
+	// round: however many of a tenant stay idle, a later call gives the others'.
 	IdleBuffers(ctx context.Context, before time.Time, limit int) ([]core.BufferPlace, error)
 }
 

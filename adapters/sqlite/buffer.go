@@ -5,7 +5,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -23,6 +25,15 @@ const (
 		coalesce(b.accepted_at, 0) FROM tenants t JOIN users u ON u.tenant = t.id JOIN conversations c ON c.user = u.id
 		LEFT JOIN buffer b ON b.conversation = c.id
 		WHERE t.tenant = ? AND t.deleted_at IS NULL AND u.user = ? AND c.conversation = ? ORDER BY b.number LIMIT ?`
+
+	idleFrom = ` FROM conversations c
+		CROSS JOIN users u ON u.id = c.user CROSS JOIN tenants t ON t.id = u.tenant WHERE t.deleted_at IS NULL `
+	selectIdleClosed = `SELECT t.tenant, u.user, c.conversation, 0, c.closed_at, c.id` + idleFrom + `
+		AND c.closed_at IS NOT NULL AND c.buffer_since IS NOT NULL AND (c.closed_at, c.id) > (?, ?)
+		ORDER BY c.closed_at, c.id LIMIT ?`
+	selectIdleOpen = `SELECT t.tenant, u.user, c.conversation, 1, c.buffer_since, c.id` + idleFrom + `
+		AND c.closed_at IS NULL AND c.buffer_since < ?1 AND c.appended_at < ?1 AND (c.buffer_since, c.id) > (?2, ?3)
+		ORDER BY c.buffer_since, c.id LIMIT ?4`
 )
 
 // entryFields are the places of entryColumns.
@@ -192,15 +203,73 @@ func reach(b core.BlobRecord) (first, last int64) {
 	return b.Numbers[0], b.Numbers[len(b.Numbers)-1]
 }
 
-// IdleBuffers lists buffers that nothing came into for a while.
+// idleRound is where the list of idle buffers ended the last time.
+type idleRound struct {
+	mu   sync.Mutex
+	last idlePlace
+}
+
+// idlePlace is where an idle buffer stands in the round of all: those of closed
+// conversations come first, by when they were closed, then the open ones, by
+// since when they are buffered.
+type idlePlace struct{ open, since, id int64 }
+
+func (a idlePlace) compare(b idlePlace) int {
+	return cmp.Or(cmp.Compare(a.open, b.open), cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
+}
+
+type idleBuffer struct {
+	core.BufferPlace
+	at idlePlace
+}
+
+// IdleBuffers lists buffers that nothing came into for a while. It goes on after
+// the one that came last the time before, and round, so that buffers that can't
+// be sealed don't stand before all others.
 func (s *Store) IdleBuffers(ctx context.Context, before time.Time, limit int) ([]core.BufferPlace, error) {
-	const place = `SELECT t.tenant, u.user, c.conversation FROM conversations c
-		CROSS JOIN users u ON u.id = c.user CROSS JOIN tenants t ON t.id = u.tenant WHERE t.deleted_at IS NULL `
-	const query = place + `AND c.closed_at IS NOT NULL AND c.buffer_since IS NOT NULL
-		UNION ALL ` + place + `AND c.closed_at IS NULL AND c.buffer_since < ?1 AND c.appended_at < ?1
-		LIMIT ?2`
-	of := func(p *core.BufferPlace) []any { return []any{&p.Tenant, &p.User, &p.Conversation} }
-	return look(ctx, s, func(q session) ([]core.BufferPlace, error) {
-		return list(q, of, query, ms(before), max(limit, 0))
-	})
+	s.idle.mu.Lock()
+	last := s.idle.last
+	s.idle.mu.Unlock()
+	found, err := view(ctx, s, func(q session) ([]idleBuffer, error) { return q.idleRound(last, before, max(limit, 0)) })
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	s.idle.mu.Lock()
+	s.idle.last = found[len(found)-1].at
+	s.idle.mu.Unlock()
+	places := make([]core.BufferPlace, 0, len(found))
+	for _, b := range found {
+		places = append(places, b.BufferPlace)
+	}
+	return places, nil
+}
+
+// idleRound lists those after last, then those from the beginning to it.
+func (q session) idleRound(last idlePlace, before time.Time, limit int) ([]idleBuffer, error) {
+	found, err := q.idleAfter(last, before, limit)
+	if err != nil || len(found) == limit {
+		return found, err
+	}
+	again, err := q.idleAfter(idlePlace{since: math.MinInt64}, before, limit-len(found))
+	for _, b := range again {
+		if b.at.compare(last) <= 0 {
+			found = append(found, b)
+		}
+	}
+	return found, err
+}
+
+func (q session) idleAfter(last idlePlace, before time.Time, limit int) (found []idleBuffer, err error) {
+	of := func(b *idleBuffer) []any {
+		return []any{&b.Tenant, &b.User, &b.Conversation, &b.at.open, &b.at.since, &b.at.id}
+	}
+	if last.open == 0 {
+		found, err = list(q, of, selectIdleClosed, last.since, last.id, limit)
+		last.since, last.id = math.MinInt64, 0
+	}
+	if err != nil || len(found) == limit {
+		return found, err
+	}
+	open, err := list(q, of, selectIdleOpen, ms(before), last.since, last.id, limit-len(found))
+	return append(found, open...), err
 }

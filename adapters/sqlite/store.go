@@ -69,6 +69,7 @@ type Store struct {
 	writer  *writer
 	process []byte // names this run of the program in idempotency claims
 	leases  leases
+	idle    idleRound
 
 	maxOutbox int64
 	pinned    bool // the one reader is in a transaction: see OpenSnapshot

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ func Buffer(t *testing.T, b Backend) {
 		{"FlushWorksOnClosedConversations", flushWorksOnClosedConversations},
 		{"LargestStepsAreOneStep", largestStepsAreOneStep},
 		{"IdleBuffersAreThoseAtRest", idleBuffersAreThoseAtRest},
+		{"IdleBuffersThatStayHoldNobodyUp", idleBuffersThatStayHoldNobodyUp},
 	}, bufferCalls())
 }
 
@@ -329,4 +331,37 @@ func idleBuffersAreThoseAtRest(w *World) {
 	got, err := w.IdleBuffers(w.Ctx, w.Now(), 2)
 	w.ok(err)
 	w.equal("the number in a list of two", len(got), 2)
+}
+
+// idleBuffersThatStayHoldNobodyUp has a tenant with more idle buffers than fit a
+// list, closed ones and open ones, none of which is ever sealed.
+func idleBuffersThatStayHoldNobodyUp(w *World) {
+	const limit = 3
+	stuck := w.stage()
+	for range limit {
+		w.cast(stuck)
+		w.mustClose(w.cast(stuck), 1)
+	}
+	others := map[core.BufferPlace]bool{}
+	open, closed := w.stage(), w.stage()
+	w.mustClose(closed, 1)
+	for _, s := range []stage{open, closed} {
+		others[core.BufferPlace{Tenant: s.tenant, User: s.user, Conversation: s.conversation}] = true
+	}
+	all := 1 + 2*limit + len(others)
+	for range all {
+		got, err := w.IdleBuffers(w.Ctx, w.Now(), limit)
+		w.ok(err)
+		w.equal("the number in a list", len(got), limit)
+		for i, p := range got {
+			if slices.Contains(got[:i], p) {
+				w.T.Fatalf("a list has %v twice", p)
+			}
+			delete(others, p)
+		}
+	}
+	w.equal("idle buffers of others that no list had", len(others), 0)
+	got, err := w.IdleBuffers(w.Ctx, w.Now(), everything)
+	w.ok(err)
+	w.equal("the number in a list of all", len(got), all)
 }
