@@ -120,10 +120,13 @@ func (f *finding) entries(ctx context.Context, named []goredis.XMessage) (entrie
 			found[i] = p.XRange(ctx, f.audit(), m.ID, m.ID)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	for _, cmd := range found {
 		entries = append(entries, cmd.Val()...)
 	}
-	return entries, err
+	return entries, nil
 }
 
 // selects reports whether the entry is of the query's times; the rest is seen to.

@@ -146,12 +146,15 @@ func (s *Store) Conversations(ctx context.Context, tenant core.TenantID, user co
 			}
 			of = besideUser(ctx, p, k)
 		})
+		if err != nil {
+			return nil, err
+		}
 		for i, hash := range hashes {
 			if hash != nil && len(hash.Val()) > 0 {
 				list = append(list, conversationOf(user, core.ConversationID(ids[i]), hash.Val(), of.epoch()))
 			}
 		}
-		return list, err
+		return list, nil
 	}
 	return pages(page.After, page.Limit, ids, load)
 }

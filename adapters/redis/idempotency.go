@@ -105,13 +105,16 @@ func (s *Store) havePast(ctx context.Context, tenants []core.TenantID, now time.
 			}
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	var past []tenantKeys
 	for t, count := range counts {
 		if count.Val() > 0 {
 			past = append(past, t)
 		}
 	}
-	return past, err
+	return past, nil
 }
 
 // sweep forgets operations of one tenant, and takes as many off left.

@@ -175,13 +175,16 @@ func (s *Store) UserBuffer(ctx context.Context, tenant core.TenantID, user core.
 				}
 			}
 		})
+		if err != nil {
+			return nil, err
+		}
 		for i, cmd := range entries {
 			if cmd != nil && len(cmd.Val()) == 1 {
 				conversation, _, _ := strings.Cut(places[i], "/")
 				list = append(list, entryOf(core.ConversationID(conversation), cmd.Val()[0]))
 			}
 		}
-		return list, err
+		return list, nil
 	}
 	return pages(page.After, page.Limit, places, load)
 }

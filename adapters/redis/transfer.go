@@ -49,13 +49,16 @@ func (s *Store) FactKeys(ctx context.Context, tenant core.TenantID, user core.Us
 	if err == nil && !of.exists() {
 		err = core.NotFound()
 	}
+	if err != nil {
+		return nil, err
+	}
 	keys := map[string]core.BlobID{}
 	for name, value := range hash.Val() {
 		if key, ok := strings.CutPrefix(name, heldKey); ok {
 			keys[key] = core.BlobID(value)
 		}
 	}
-	return keys, err
+	return keys, nil
 }
 
 // What begins the fields of the hash of who holds which key: from the key, and

@@ -113,12 +113,15 @@ func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page)
 				}
 			}
 		})
+		if err != nil {
+			return nil, err
+		}
 		for i, hash := range hashes {
 			if hash != nil && len(hash.Val()) > 0 {
 				list = append(list, userOf(core.UserID(ids[i]), hash.Val()))
 			}
 		}
-		return list, err
+		return list, nil
 	}
 	return pages(page.After, page.Limit, ids, load)
 }
