@@ -38,6 +38,8 @@ type rider struct {
 	ctx  context.Context //nolint:containedctx // of who waits
 	cmds []goredis.Cmder
 	done chan struct{}
+
+	skipped bool // its commands were not sent; set before done is closed
 }
 
 // ride sends the commands and waits for their answers. It fails when ctx is done
@@ -58,6 +60,9 @@ func (l *lane) ride(ctx context.Context, cmds ...goredis.Cmder) error {
 	l.mu.Unlock()
 	select {
 	case <-r.done:
+		if r.skipped { // its context ended as well, and select takes either
+			return ctx.Err()
+		}
 		return nil
 	case <-ctx.Done():
 		l.leave(r)
@@ -107,7 +112,7 @@ func (l *lane) carry(riders []*rider) {
 	for ; len(riders) > 0; riders = l.board() {
 		cmds := make([]goredis.Cmder, 0, len(riders))
 		for _, r := range riders {
-			if r.ctx.Err() == nil { // else nobody waits for it any more
+			if r.skipped = r.ctx.Err() != nil; !r.skipped { // else nobody waits for it any more
 				cmds = append(cmds, r.cmds...)
 			}
 		}

@@ -95,3 +95,32 @@ func TestWhoLeavesIsNotSentAndWhatIsSentIsAsItWasHandedIn(t *testing.T) {
 		}
 	})
 }
+
+// unnoticed is a context that ended and whose end select does not see.
+type unnoticed struct{ context.Context }
+
+func (unnoticed) Done() <-chan struct{} { return nil }
+
+func (unnoticed) Err() error { return context.Canceled }
+
+func TestWhoIsNotSentIsToldSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newSlowLane()
+		for range laneTrips {
+			go func() { _ = l.send(t.Context(), []byte("first")) }()
+		}
+		synctest.Wait()
+		told := make(chan error, 1)
+		go func() { told <- l.send(unnoticed{t.Context()}, []byte("late")) }()
+		synctest.Wait()
+		close(l.end)
+		if err := <-told; !errors.Is(err, context.Canceled) {
+			t.Errorf("who was not sent got %v", err)
+		}
+		synctest.Wait()
+		if sent := slices.Concat(l.trips...); slices.Contains(sent, "late") {
+			t.Errorf("the round trips were %v", l.trips)
+		}
+	})
+}
