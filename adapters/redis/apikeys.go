@@ -55,7 +55,7 @@ func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Pag
 	}
 	var exists *goredis.IntCmd
 	var hash *goredis.MapStringStringCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, t.apiKeys())
 		exists = p.Exists(ctx, t.tenant())
 	})

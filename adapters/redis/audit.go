@@ -117,7 +117,7 @@ func (s *Store) AuditEntries(ctx context.Context, tenant core.TenantID, after in
 	for len(list) < limit {
 		var found *goredis.XMessageSliceCmd
 		want := min(limit-len(list), 5*chunk)
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			found = p.XRangeN(ctx, t.audit(), afterID(after), "+", int64(want))
 		})
 		if err != nil {
@@ -175,7 +175,7 @@ func (s *Store) AuditTenants(ctx context.Context, after core.TenantID, limit int
 			return tenants, nil
 		}
 		logs := make([]*goredis.IntCmd, len(listed))
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, id := range listed {
 				if t, err := keysOfOwner(id); err == nil {
 					logs[i] = p.Exists(ctx, t.audit(), t.auditHead())

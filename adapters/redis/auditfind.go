@@ -91,7 +91,7 @@ func (f *finding) read(ctx context.Context) (more bool, err error) {
 	list := f.auditOf(f.query.Actor, f.query.Type)
 	want := int64(max(min(f.query.Limit-len(f.found), chunk), timeEvery))
 	var found *goredis.XMessageSliceCmd
-	if err := f.pipe(ctx, func(p goredis.Pipeliner) { found = p.XRevRangeN(ctx, list, newest, oldest, want) }); err != nil {
+	if err := f.pipeAlone(ctx, func(p goredis.Pipeliner) { found = p.XRevRangeN(ctx, list, newest, oldest, want) }); err != nil {
 		return false, err
 	}
 	messages := found.Val()
@@ -115,7 +115,7 @@ func (f *finding) read(ctx context.Context) (more bool, err error) {
 // entries reads what a list names.
 func (f *finding) entries(ctx context.Context, named []goredis.XMessage) (entries []goredis.XMessage, err error) {
 	found := make([]*goredis.XMessageSliceCmd, len(named))
-	err = f.pipe(ctx, func(p goredis.Pipeliner) {
+	err = f.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, m := range named {
 			found[i] = p.XRange(ctx, f.audit(), m.ID, m.ID)
 		}

@@ -132,7 +132,7 @@ func (s *Store) Buffered(ctx context.Context, tenant core.TenantID, user core.Us
 	var of beside
 	var found *goredis.XMessageSliceCmd
 	var there *goredis.IntCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideConversation(ctx, p, k) // before: an append makes what was cleared look as if it held
 		found = p.XRangeN(ctx, k.buffer(), "-", "+", int64(max(limit, 1)))
 		there = k.there(ctx, p)
@@ -226,7 +226,7 @@ func (s *Store) IdleBuffers(ctx context.Context, before time.Time, limit int) ([
 func (s *Store) idleOf(ctx context.Context, tenants []core.TenantID, before time.Time, limit int) ([]core.BufferPlace, error) {
 	exist := make([]*goredis.IntCmd, len(tenants))
 	idle := make([]*goredis.StringSliceCmd, len(tenants))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, id := range tenants {
 			if t, err := keysOf(id); err == nil {
 				exist[i] = p.Exists(ctx, t.tenant())

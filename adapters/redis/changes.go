@@ -47,7 +47,7 @@ func (s *Store) Changes(ctx context.Context, tenant core.TenantID, user core.Use
 	var of beside
 	var version *goredis.StringCmd
 	var found *goredis.XMessageSliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		version = p.HGet(ctx, k.hash(), "memory_version")
 		found = p.XRangeN(ctx, k.changes(), streamID(max(after, 0)+1), "+", int64(max(limit, 1)))

@@ -138,7 +138,7 @@ func (s *Store) Conversations(ctx context.Context, tenant core.TenantID, user co
 	load := func(ids []string) (list []core.ConversationRecord, err error) {
 		var of beside
 		hashes := make([]*goredis.MapStringStringCmd, len(ids))
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if c, err := k.in(core.ConversationID(id)); err == nil {
 					hashes[i] = p.HGetAll(ctx, c.hash())

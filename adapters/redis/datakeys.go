@@ -45,7 +45,7 @@ func (s *Store) DataKeys(ctx context.Context, tenant core.TenantID) ([]core.Wrap
 	}
 	var exists *goredis.IntCmd
 	var hash *goredis.MapStringStringCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, t.dataKeys())
 		exists = p.Exists(ctx, t.tenant())
 	})
@@ -107,7 +107,7 @@ func keyCheckArgs(checks map[uint32]string) (args []any) {
 // Deployment returns the one there is.
 func (s *Store) Deployment(ctx context.Context) (core.Deployment, error) {
 	var own, keys *goredis.MapStringStringCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		own = p.HGetAll(ctx, deployment.tenant()) // which is never there without its keys
 		keys = p.HGetAll(ctx, deployment.dataKeys())
 	})

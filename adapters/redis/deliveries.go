@@ -174,7 +174,7 @@ func (s *Store) Deliveries(ctx context.Context, tenant core.TenantID, page core.
 		if before != 0 {
 			newest = "(" + itoa(before)
 		}
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			ids = p.ZRevRangeByScore(ctx, t.deliveriesLog(), &goredis.ZRangeBy{Min: "-inf", Max: newest, Count: want})
 		})
 		if err != nil {
@@ -201,7 +201,7 @@ func (s *Store) readDeliveries(ctx context.Context, t tenantKeys, ids []string) 
 	for _, id := range ids {
 		names = append(names, id, id+"/state")
 	}
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		if len(ids) > 0 {
 			due = p.ZMScore(ctx, t.deliveriesPending(), ids...)
 			records = p.HMGet(ctx, t.deliveries(), names...)

@@ -68,7 +68,7 @@ func (s *Store) Derived(ctx context.Context, tenant core.TenantID, user core.Use
 	ids := func(after, limit int64) (members []string, last int64, err error) {
 		var of beside
 		var found *goredis.StringSliceCmd
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			found = p.ZRangeByLex(ctx, k.derivedIDs(), &goredis.ZRangeBy{
 				Min: fmt.Sprintf("[%s/%016d", kind, max(after, 0)+1), Max: fmt.Sprintf("(%s0", kind), Count: max(limit, 1),
 			})
@@ -103,7 +103,7 @@ func listedPosition(member string) int64 {
 func (s *Store) loadDerived(ctx context.Context, k userKeys, kind core.DerivedKind, members []string, payload bool) (list []core.DerivedRecord, err error) {
 	fields := func(id string) []string { return []string{id + "/header", id + "/parts", id + "/state"} }
 	var found []*goredis.SliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for _, member := range members {
 			id := member[strings.LastIndex(member, "/")+1:]
 			names := fields(id)

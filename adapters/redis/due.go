@@ -138,7 +138,7 @@ func (s *Store) peek(ctx context.Context, queues []*dueQueue, now time.Time, lim
 	exists := make([]*goredis.IntCmd, len(queues))
 	due := make([]*goredis.ZSliceCmd, len(queues))
 	next := make([]*goredis.ZSliceCmd, len(queues))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, q := range queues {
 			exists[i] = p.Exists(ctx, q.tenant())
 			due[i] = p.ZRangeByScoreWithScores(ctx, q.deliveriesPending(), &goredis.ZRangeBy{

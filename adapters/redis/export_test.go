@@ -1,8 +1,11 @@
 package redis
 
 import (
+	"context"
 	"io/fs"
 	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // Escape and RateKey are for tests of keys.
@@ -29,3 +32,14 @@ func Scripts() map[string]string {
 
 // NoPause lets the store ask for a new append-only file as often as it likes.
 func (s *Store) NoPause() { s.rewrites.pause = 0 }
+
+// WatchLane tells of every command that reads in a round trip that others may
+// share. It is to be called before the store is used.
+func (s *Store) WatchLane(saw func(name string)) {
+	s.reading.trip = func(ctx context.Context, cmds []goredis.Cmder) {
+		for _, cmd := range cmds {
+			saw(cmd.Name())
+		}
+		s.read(ctx, cmds)
+	}
+}

@@ -106,7 +106,7 @@ func (s *Store) loadFacts(ctx context.Context, k userKeys, members []string) ([]
 	var of beside
 	var ids []core.BlobID
 	var hashes []*goredis.SliceCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		for _, member := range members {
 			if member == "" || member[0] != '/' {

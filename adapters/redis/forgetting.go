@@ -134,7 +134,7 @@ func (s *Store) Expired(ctx context.Context, tenant core.TenantID, before time.T
 	by := &goredis.ZRangeBy{Min: "-inf", Max: below(before), Count: int64(max(limit, 1))}
 	var exists *goredis.IntCmd
 	var blobs, buffers *goredis.ZSliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		exists = p.Exists(ctx, t.tenant())
 		blobs = p.ZRangeByScoreWithScores(ctx, t.expiryBlobs(), by)
 		buffers = p.ZRangeByScoreWithScores(ctx, t.expiryBuffers(), by)

@@ -98,7 +98,7 @@ func (s *Store) SweepOperations(ctx context.Context, now time.Time, limit int) (
 // havePast is those tenants that have operations to forget.
 func (s *Store) havePast(ctx context.Context, tenants []core.TenantID, now time.Time) ([]tenantKeys, error) {
 	counts := make(map[tenantKeys]*goredis.IntCmd, len(tenants))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for _, id := range tenants {
 			if t, err := keysOf(id); err == nil {
 				counts[t] = p.ZCount(ctx, t.operations(), "-inf", below(now))
@@ -121,7 +121,7 @@ func (s *Store) havePast(ctx context.Context, tenants []core.TenantID, now time.
 func (s *Store) sweep(ctx context.Context, t tenantKeys, now time.Time, left *int64) error {
 	for *left > 0 {
 		var past *goredis.StringSliceCmd
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			past = p.ZRangeByScore(ctx, t.operations(), &goredis.ZRangeBy{
 				Min: "-inf", Max: below(now), Count: min(*left, chunk),
 			})

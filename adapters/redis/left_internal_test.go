@@ -18,7 +18,7 @@ import (
 // caller's context, and answers while the caller goes its way. What both touch is
 // for the race detector to tell.
 //
-// One who waits for no other's round trip is answered before it goes.
+// A round trip of the caller's own ends with the context.
 type lateServer struct {
 	last   int // round trips until then
 	member string
@@ -37,17 +37,26 @@ func (*lateServer) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { r
 
 func (l *lateServer) ProcessPipelineHook(goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		if l.last--; l.last == 0 {
+		l.last--
+		if l.last == 0 {
 			l.leave()
-			if ctx.Value(riding{}) != nil {
-				defer func() { <-l.left }()
+			if ctx.Value(riding{}) == nil {
+				return fail(cmds, ctx.Err())
 			}
+			defer func() { <-l.left }()
 		}
 		for _, cmd := range cmds {
 			l.answer(cmd)
 		}
 		return nil
 	}
+}
+
+func fail(cmds []goredis.Cmder, err error) error {
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
+	return err
 }
 
 func (l *lateServer) answer(cmd goredis.Cmder) {

@@ -37,7 +37,7 @@ func (s *Store) loadBlobs(ctx context.Context, k userKeys, in []string, ids []co
 	var of beside
 	hashes := make([]*goredis.SliceCmd, len(ids))
 	conversations := map[core.ConversationID]*goredis.IntCmd{}
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		for i, id := range ids {
 			if key, err := k.blob(id); err == nil {
@@ -90,7 +90,7 @@ func (s *Store) blob(ctx context.Context, k userKeys, id core.BlobID, payload bo
 	}
 	var of beside
 	var hash *goredis.SliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideUser(ctx, p, k)
 		hash = p.HMGet(ctx, key, blobFieldsOf(payload)...)
 	})
@@ -130,7 +130,7 @@ func (s *Store) ConversationBlobs(ctx context.Context, tenant core.TenantID, use
 	}
 	var of beside
 	var found *goredis.StringSliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		of = besideConversation(ctx, p, k)
 		found = p.ZRange(ctx, k.sealed(), 0, -1)
 	})
@@ -167,7 +167,7 @@ func (s *Store) UserBuffer(ctx context.Context, tenant core.TenantID, user core.
 	}
 	load := func(places []string) (list []core.BufferEntry, err error) {
 		entries := make([]*goredis.XMessageSliceCmd, len(places))
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, place := range places {
 				conversation, n, _ := strings.Cut(place, "/")
 				if c, err := k.in(core.ConversationID(conversation)); err == nil {

@@ -27,7 +27,7 @@ func (s *Store) Events(ctx context.Context, tenant core.TenantID, after int64, l
 	}
 	var exists *goredis.IntCmd
 	var found *goredis.XMessageSliceCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		exists = p.Exists(ctx, t.tenant(), t.events())
 		found = p.XRangeN(ctx, t.events(), afterID(after), "+", int64(max(limit, 1)))
 	})

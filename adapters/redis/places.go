@@ -31,7 +31,7 @@ func (s *Store) held(ctx context.Context, places []listed) ([]listed, error) {
 		return nil, nil
 	}
 	checks := make([]placeCheck, len(places))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, at := range places {
 			checks[i] = checkPlace(ctx, p, at.tenant, placeOf(at.member))
 		}

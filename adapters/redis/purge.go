@@ -61,7 +61,7 @@ func (s *Store) toPurge(ctx context.Context, ids []core.TenantID) (map[core.Tena
 	sizes := make([]*goredis.IntCmd, len(ids))
 	unconfirmed := make([]*goredis.BoolCmd, len(ids))
 	todo := map[core.TenantID]tenantKeys{}
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, id := range ids {
 			if t, err := keysOf(id); err == nil {
 				todo[id] = t
@@ -109,7 +109,7 @@ type purge struct {
 
 func (p *purge) all(ctx context.Context) error {
 	var set *goredis.StringSliceCmd
-	if err := p.pipe(ctx, func(pipe goredis.Pipeliner) { set = pipe.SMembers(ctx, p.purge()) }); err != nil {
+	if err := p.pipeAlone(ctx, func(pipe goredis.Pipeliner) { set = pipe.SMembers(ctx, p.purge()) }); err != nil {
 		return err
 	}
 	for _, member := range set.Val() {

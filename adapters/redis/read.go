@@ -12,14 +12,35 @@ import (
 // stands before or after it for a reason. It is no MULTI, which Redis refuses
 // altogether when its memory is full, and then reading and forgetting must go on.
 // A value that is not there is no error; its command tells.
+//
+// The round trip may be shared with others, who wait for what all of them answer:
+// pipe is for few commands, whose answers are small however much is stored.
 func (s *Store) pipe(ctx context.Context, fill func(p goredis.Pipeliner)) error {
+	return s.pipeBy(ctx, fill, func(cmds []goredis.Cmder) error { return s.reading.ride(ctx, cmds...) })
+}
+
+// pipeAlone is pipe in a round trip of its own: for payloads, for lists, and for
+// as many commands as a list is long.
+func (s *Store) pipeAlone(ctx context.Context, fill func(p goredis.Pipeliner)) error {
+	return s.pipeBy(ctx, fill, func(cmds []goredis.Cmder) error {
+		s.read(ctx, cmds)
+		return nil
+	})
+}
+
+// pipeBy is pipe with how the commands are sent, each of which then has its own
+// error; send's own is that of a context that ended first.
+func (s *Store) pipeBy(ctx context.Context, fill func(p goredis.Pipeliner), send func(cmds []goredis.Cmder) error) error {
 	if err := ctx.Err(); err != nil {
 		return s.failed(ctx, err)
 	}
 	p := s.again.Pipeline()
 	fill(p)
 	cmds := p.Cmds()
-	if err := s.readAll(ctx, cmds); err != nil {
+	if len(cmds) == 0 {
+		return nil
+	}
+	if err := send(cmds); err != nil {
 		return s.failed(ctx, err)
 	}
 	for _, cmd := range cmds { // the first error hides the others
@@ -28,23 +49,6 @@ func (s *Store) pipe(ctx context.Context, fill func(p goredis.Pipeliner)) error 
 		}
 	}
 	return nil
-}
-
-// shortRead is how many commands read so little that they may share a round trip
-// with those of others, who wait for what all of them answer.
-const shortRead = 5
-
-// readAll sends commands, each of which then has its own error. Its own is that of
-// a context that ended first.
-func (s *Store) readAll(ctx context.Context, cmds []goredis.Cmder) error {
-	if len(cmds) == 0 {
-		return nil
-	}
-	if len(cmds) > shortRead {
-		s.read(ctx, cmds)
-		return nil
-	}
-	return s.reading.ride(ctx, cmds...)
 }
 
 func (s *Store) read(ctx context.Context, cmds []goredis.Cmder) {

@@ -90,7 +90,7 @@ func (s *Store) members(ctx context.Context, list string, after core.TenantID) (
 		from = "(" + string(after)
 	}
 	var found *goredis.StringSliceCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		found = p.ZRangeByLex(ctx, list, &goredis.ZRangeBy{Min: from, Max: "+", Count: chunk})
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Store) members(ctx context.Context, list string, after core.TenantID) (
 func (s *Store) outboxStates(ctx context.Context, owners []core.TenantID) (states []core.OutboxState, err error) {
 	first := make([]*goredis.XMessageSliceCmd, len(owners))
 	last := make([]*goredis.XMessageSliceCmd, len(owners))
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, id := range owners {
 			if t, err := keysOfOwner(id); err == nil {
 				first[i] = p.XRangeN(ctx, t.events(), "-", "+", 1)

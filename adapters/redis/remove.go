@@ -15,11 +15,11 @@ import (
 func (p *purge) rows(ctx context.Context, key string, remove func(pipe goredis.Pipeliner, member string)) error {
 	for p.left > 0 {
 		var found *goredis.StringSliceCmd
-		err := p.pipe(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, key, 0, min(p.left, chunk)-1) })
+		err := p.pipeAlone(ctx, func(pipe goredis.Pipeliner) { found = pipe.ZRange(ctx, key, 0, min(p.left, chunk)-1) })
 		if err != nil || len(found.Val()) == 0 {
 			return err
 		}
-		err = p.pipe(ctx, func(pipe goredis.Pipeliner) {
+		err = p.pipeAlone(ctx, func(pipe goredis.Pipeliner) {
 			for _, member := range found.Val() {
 				remove(pipe, member)
 				pipe.ZRem(ctx, key, member)
@@ -76,7 +76,7 @@ func (p *purge) conversation(ctx context.Context, c conversationKeys) error {
 	}
 	for cursor := uint64(0); ; {
 		var found *goredis.ScanCmd
-		err := p.pipe(ctx, func(pipe goredis.Pipeliner) {
+		err := p.pipeAlone(ctx, func(pipe goredis.Pipeliner) {
 			found = pipe.ZScan(ctx, c.buffered(), cursor, string(c.conversation)+"/*", 1000)
 		})
 		if err != nil {
@@ -88,7 +88,7 @@ func (p *purge) conversation(ctx context.Context, c conversationKeys) error {
 			members = append(members, list[i])
 		}
 		if len(members) > 0 {
-			if err := p.pipe(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, c.buffered(), members...) }); err != nil {
+			if err := p.pipeAlone(ctx, func(pipe goredis.Pipeliner) { pipe.ZRem(ctx, c.buffered(), members...) }); err != nil {
 				return err
 			}
 		}

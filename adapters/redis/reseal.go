@@ -138,7 +138,7 @@ func (b *resealing) write(ctx context.Context) error {
 // readHeaders reads the headers of the blobs. One that is changed until the
 // script runs goes with other sealed bytes, and then the script passes over it.
 func (b *resealing) readHeaders(ctx context.Context) error {
-	return b.pipe(ctx, func(p goredis.Pipeliner) {
+	return b.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, one := range b.batch {
 			if one.Place.Kind == core.KindBlob {
 				b.batch[i].header = p.HGet(ctx, one.key, "header")

@@ -64,7 +64,7 @@ func (s *Store) Rotating(ctx context.Context, after core.TenantID, limit int) (l
 // off the list, if nobody is about to give them something.
 func (s *Store) busy(ctx context.Context, owners []core.TenantID) ([]core.TenantID, error) {
 	checks := make([]func() bool, len(owners))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, id := range owners {
 			checks[i] = checkBusy(ctx, p, id)
 		}

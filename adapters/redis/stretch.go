@@ -72,7 +72,7 @@ func (s *Store) blobsOf(ctx context.Context, k conversationKeys, found part) (li
 		var of beside
 		var rewrites *goredis.StringCmd
 		hashes := make([]*goredis.SliceCmd, len(ids))
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if key, err := k.blob(core.BlobID(id)); err == nil {
 					hashes[i] = p.HMGet(ctx, key, blobFields...)

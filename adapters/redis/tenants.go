@@ -146,7 +146,7 @@ func (s *Store) eachTenant(ctx context.Context, after, last core.TenantID, visit
 			from = "(" + string(after)
 		}
 		var found *goredis.StringSliceCmd
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			found = p.ZRangeByLex(ctx, registryKey, &goredis.ZRangeBy{Min: from, Max: upTo, Count: chunk})
 		})
 		if err != nil || len(found.Val()) == 0 {
@@ -182,7 +182,7 @@ func (s *Store) everyTenant(ctx context.Context, after core.TenantID, visit func
 // living is those of the tenants that exist.
 func (s *Store) living(ctx context.Context, ids []core.TenantID) ([]core.TenantID, error) {
 	exist := make([]*goredis.IntCmd, len(ids))
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for i, id := range ids {
 			if t, err := keysOf(id); err == nil {
 				exist[i] = p.Exists(ctx, t.tenant())

@@ -42,7 +42,7 @@ func (s *Store) FactKeys(ctx context.Context, tenant core.TenantID, user core.Us
 	}
 	var of beside
 	var hash *goredis.MapStringStringCmd
-	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+	err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		hash = p.HGetAll(ctx, k.factHolders())
 		of = besideUser(ctx, p, k)
 	})
@@ -108,7 +108,7 @@ type importing struct {
 
 // clear takes away what cannot be written twice.
 func (i *importing) clear(ctx context.Context) error {
-	return i.pipe(ctx, func(p goredis.Pipeliner) {
+	return i.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for _, c := range i.image.Conversations {
 			if k, err := i.in(c.ID); err == nil {
 				p.Unlink(ctx, k.buffer())
@@ -120,7 +120,7 @@ func (i *importing) clear(ctx context.Context) error {
 
 func (i *importing) blobs(ctx context.Context) error {
 	for some := range slices.Chunk(i.image.Blobs, chunk) {
-		err := i.pipe(ctx, func(p goredis.Pipeliner) {
+		err := i.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for _, b := range some {
 				i.blobOf(ctx, p, b)
 			}
@@ -161,7 +161,7 @@ func (i *importing) buffer(ctx context.Context) error {
 	entries := slices.Clone(i.image.Buffer)
 	slices.SortStableFunc(entries, func(a, b core.BufferEntry) int { return int(a.Number - b.Number) }) // as a stream wants its ids
 	for some := range slices.Chunk(entries, chunk) {
-		err := i.pipe(ctx, func(p goredis.Pipeliner) {
+		err := i.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for _, e := range some {
 				c, err := i.in(e.Conversation)
 				if err != nil {
@@ -184,7 +184,7 @@ func (i *importing) buffer(ctx context.Context) error {
 
 func (i *importing) conversations(ctx context.Context) error {
 	for some := range slices.Chunk(i.image.Conversations, chunk) {
-		err := i.pipe(ctx, func(p goredis.Pipeliner) {
+		err := i.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for _, c := range some {
 				k, err := i.in(c.ID)
 				if err != nil {
@@ -213,7 +213,7 @@ func (i *importing) conversations(ctx context.Context) error {
 // rest writes the user itself, whose numbers go on after those that it has.
 func (i *importing) rest(ctx context.Context) error {
 	u, total := i.image, i.total()
-	return i.pipe(ctx, func(p goredis.Pipeliner) {
+	return i.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		p.HSet(ctx, i.userKeys.hash(), "ref", u.Record.RefKey, "sealed", u.Record.Sealed, "version", u.Record.Version,
 			"created_at", ms(u.Record.CreatedAt), "updated_at", ms(u.Record.UpdatedAt), "position", u.Record.Position, "epoch", 0,
 			"conversations", len(u.Conversations), "interactions", total.Interactions, "buffered", total.Buffered,
@@ -300,7 +300,7 @@ func (s *Store) importKeys(ctx context.Context, t tenantKeys, image core.TenantI
 			return err
 		}
 	}
-	return s.pipe(ctx, func(p goredis.Pipeliner) {
+	return s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for _, k := range image.DataKeys {
 			if text, err := encodeDataKey(k); err == nil {
 				p.HSet(ctx, t.dataKeys(), k.Version, text)
@@ -339,7 +339,7 @@ func (s *Store) importEvents(ctx context.Context, t tenantKeys, events []core.Ev
 		return err
 	}
 	for some := range slices.Chunk(events, chunk) {
-		err := s.pipe(ctx, func(p goredis.Pipeliner) {
+		err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for _, e := range some {
 				data, err := encodeData(e.Data)
 				if err != nil {
@@ -371,7 +371,7 @@ func (s *Store) recount(ctx context.Context, t tenantKeys, image core.TenantImag
 			break
 		}
 		counts := make([]*goredis.SliceCmd, len(ids))
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if u, err := t.of(core.UserID(id)); err == nil {
 					counts[i] = p.HMGet(ctx, u.hash(), names...)
@@ -390,7 +390,7 @@ func (s *Store) recount(ctx context.Context, t tenantKeys, image core.TenantImag
 		users, after, last = users+int64(len(ids)), next, max(last, next)
 	}
 	live, admin := liveKeys(image.APIKeys)
-	return s.pipe(ctx, func(p goredis.Pipeliner) {
+	return s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		p.HSet(ctx, t.usage(), "users", users, "seq", image.LastSeq, "last_position", last, "api_keys", live, "admin_keys", admin)
 		for i, name := range names {
 			p.HSet(ctx, t.usage(), name, sums[i])

@@ -61,11 +61,11 @@ func (s *Store) UnimportUser(ctx context.Context, tenant core.TenantID, u core.U
 		keys = append(keys, k.userByRef(u.Record.RefKey))
 	}
 	for some := range slices.Chunk(append(keys, k.derivedKeys()...), chunk) {
-		if err := s.pipe(ctx, func(p goredis.Pipeliner) { p.Unlink(ctx, some...) }); err != nil {
+		if err := s.pipeAlone(ctx, func(p goredis.Pipeliner) { p.Unlink(ctx, some...) }); err != nil {
 			return err
 		}
 	}
-	return s.pipe(ctx, func(p goredis.Pipeliner) {
+	return s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		for _, place := range places {
 			p.ZRem(ctx, k.idle(), place)
 			p.ZRem(ctx, k.expiryBuffers(), place)
@@ -115,7 +115,7 @@ func (s *Store) UnimportLog(ctx context.Context, tenant core.TenantID, entries [
 		keys = append(keys, t.auditOf(actor, ""), t.auditOf("", kind), t.auditOf(actor, kind))
 	}
 	slices.Sort(keys)
-	if err := s.pipe(ctx, func(p goredis.Pipeliner) { p.Unlink(ctx, slices.Compact(keys)...) }); err != nil {
+	if err := s.pipeAlone(ctx, func(p goredis.Pipeliner) { p.Unlink(ctx, slices.Compact(keys)...) }); err != nil {
 		return err
 	}
 	if err := s.unlinkOwn(ctx, t); err != nil { // of a tenant that is deleted, events may be there

@@ -106,7 +106,7 @@ func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page)
 	}
 	load := func(ids []string) (list []core.UserRecord, err error) {
 		hashes := make([]*goredis.MapStringStringCmd, len(ids))
-		err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		err = s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 			for i, id := range ids {
 				if k, err := t.of(core.UserID(id)); err == nil {
 					hashes[i] = p.HGetAll(ctx, k.hash())
@@ -131,7 +131,7 @@ func (s *Store) Users(ctx context.Context, tenant core.TenantID, page core.Page)
 func (s *Store) after(ctx context.Context, key string, after, limit int64, owner func(goredis.Pipeliner) (exists func() bool)) ([]string, int64, error) {
 	var exists func() bool
 	var found *goredis.ZSliceCmd
-	err := s.pipe(ctx, func(p goredis.Pipeliner) {
+	err := s.pipeAlone(ctx, func(p goredis.Pipeliner) {
 		found = p.ZRangeByScoreWithScores(ctx, key, &goredis.ZRangeBy{
 			Min: "(" + strconv.FormatInt(after, 10), Max: "+inf", Count: max(limit, 1),
 		})
