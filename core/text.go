@@ -1,8 +1,11 @@
 package core
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -55,3 +58,26 @@ func checkText(s string, most int) string {
 
 // CheckFact says what is wrong with the text of a fact.
 func CheckFact(s string) string { return checkText(s, MaxFactBytes) }
+
+// rfc3339 is the form of RFC 3339. time.Parse takes more (one digit for an hour,
+// a comma, offsets that no clock has) and less: T and Z in capitals only.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// ParseTime reads an RFC 3339 time, to UTC. Its error says what is wrong with the
+// text, as the checks do. In UTC the time is in the years 1 to 9999: others could
+// not be written as RFC 3339 again.
+func ParseTime(s string) (time.Time, error) {
+	if !rfc3339.MatchString(s) {
+		return time.Time{}, errNoTime
+	}
+	t, err := time.Parse(time.RFC3339, strings.ToUpper(s))
+	if err != nil {
+		return time.Time{}, errNoTime
+	}
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, errors.New("must be between the years 0001 and 9999 in UTC")
+	}
+	return t, nil
+}
+
+var errNoTime = errors.New("must be an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z")

@@ -110,7 +110,7 @@ func (s *Server) listAudit(r *request) (answer, error) {
 func auditQuery(r *request) (q audit.Query, err error) {
 	at := func(name string) time.Time {
 		text, _ := r.query.text(name)
-		t, _ := parseTime(text) // checked
+		t, _ := core.ParseTime(text) // checked
 		return t
 	}
 	q.Since, q.Until = at("since"), at("until")
@@ -124,8 +124,8 @@ func auditQuery(r *request) (q audit.Query, err error) {
 }
 
 func checkInstant(text string) string {
-	if _, err := parseTime(text); err != nil {
-		return wantTime
+	if _, err := core.ParseTime(text); err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -13,6 +13,10 @@ const (
 	one        = `{"role":"user","content":"hi"}`
 )
 
+func saidAt(at string) string {
+	return `{"interactions":[{"role":"user","content":"hi","occurred_at":"` + at + `"}]}`
+}
+
 // bodies are refused with the code, at the location; "" is no location.
 var badBodies = []struct{ name, body, code, location string }{
 	{"empty", "", "bad_request", ""},
@@ -118,6 +122,15 @@ var badIngests = []struct{ name, body, location string }{
 	{"a date", `{"interactions":[{"role":"user","content":"hi","occurred_at":"2026-01-01"}]}`, "body.interactions[0].occurred_at"},
 	{"no such day", `{"interactions":[{"role":"user","content":"hi","occurred_at":"2026-02-30T00:00:00Z"}]}`, "body.interactions[0].occurred_at"},
 	{"time empty", `{"interactions":[{"role":"user","content":"hi","occurred_at":""}]}`, "body.interactions[0].occurred_at"},
+	{"time with an hour of one digit", saidAt("2026-01-01T1:00:00Z"), "body.interactions[0].occurred_at"},
+	{"time with a comma", saidAt("2026-01-01T01:00:00,5Z"), "body.interactions[0].occurred_at"},
+	{"time with a point and nothing", saidAt("2026-01-01T01:00:00.Z"), "body.interactions[0].occurred_at"},
+	{"time at an offset of 24 hours", saidAt("2026-01-01T01:00:00+24:00"), "body.interactions[0].occurred_at"},
+	{"time at an offset of 60 minutes", saidAt("2026-01-01T01:00:00+23:60"), "body.interactions[0].occurred_at"},
+	{"time after a space", saidAt("2026-01-01 01:00:00Z"), "body.interactions[0].occurred_at"},
+	{"time after the year 9999 in UTC", saidAt("9999-12-31T23:59:59-23:00"), "body.interactions[0].occurred_at"},
+	{"time before the year 0 in UTC", saidAt("0000-01-01T00:00:00+23:00"), "body.interactions[0].occurred_at"},
+	{"time in the year 0", saidAt("0000-12-31T23:59:59Z"), "body.interactions[0].occurred_at"},
 	{"metadata a list", `{"interactions":[{"role":"user","content":"hi","metadata":[]}]}`, "body.interactions[0].metadata"},
 	{"metadata a string", `{"interactions":[{"role":"user","content":"hi","metadata":"x"}]}`, "body.interactions[0].metadata"},
 	{"unknown field", `{"interactions":[{"role":"user","content":"hi","text":"x"}]}`, "body.interactions[0].text"},
@@ -147,6 +160,7 @@ var badKeys = []struct{ name, body, location string }{
 	{"environment there is not", `{"name":"k","scopes":"read_only","environment":"prod"}`, "body.environment"},
 	{"environment empty", `{"name":"k","scopes":"read_only","environment":""}`, "body.environment"},
 	{"expiry a number", `{"name":"k","scopes":"read_only","expires_at":1}`, "body.expires_at"},
+	{"expiry after the year 9999 in UTC", `{"name":"k","scopes":"read_only","expires_at":"9999-12-31T23:59:59-00:01"}`, "body.expires_at"},
 }
 
 func TestBadKeyRequestsAreRefusedByPlace(t *testing.T) {
@@ -264,6 +278,29 @@ func TestNullIsNoValueForWhatIsOptional(t *testing.T) {
 	n := in.Interactions[0]
 	if n.Content != "😀" || n.Name != nil || n.OccurredAt != nil || n.Metadata != nil || in.Context.Include != nil || in.Context.MaxTokens != nil {
 		t.Errorf("decoded %+v", in)
+	}
+}
+
+func TestEveryTimeOfRFC3339IsTakenAndWrittenInUTC(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"2026-01-01t00:00:00z":           "2026-01-01T00:00:00.000Z",
+		"2026-01-01T00:00:00.123456789Z": "2026-01-01T00:00:00.123Z",
+		"2026-01-01T00:00:00.5-00:00":    "2026-01-01T00:00:00.500Z",
+		"2026-01-01T12:00:00+23:59":      "2025-12-31T12:01:00.000Z",
+		"0001-01-01T00:00:00Z":           "0001-01-01T00:00:00.000Z",
+		"0000-12-31T23:00:00-01:00":      "0001-01-01T00:00:00.000Z",
+		"9999-12-31T23:59:59.999Z":       "9999-12-31T23:59:59.999Z",
+		"\\u0032026-01-01T00:00:00Z":     "2026-01-01T00:00:00.000Z",
+	} {
+		in, err := decode[ingestJSON]([]byte(saidAt(given)))
+		if err != nil {
+			t.Errorf("%s: %v", given, err)
+			continue
+		}
+		if got, _ := in.Interactions[0].OccurredAt.MarshalText(); string(got) != want {
+			t.Errorf("%s is answered as %s, want %s", given, got, want)
+		}
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *Server) listFacts(r *request) (answer, error) {
 	include, _ := r.query.text("include")
 	q := facts.Query{Superseded: include == "superseded"}
 	if text, ok := r.query.text("as_of"); ok {
-		at, err := parseTime(text)
+		at, err := core.ParseTime(text)
 		if err != nil {
 			return answer{}, err
 		}

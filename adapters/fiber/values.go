@@ -97,28 +97,20 @@ func appendTwo(b []byte, n int) []byte { return append(b, digits[n/10], digits[n
 
 // UnmarshalText takes any RFC 3339 time.
 func (i *instant) UnmarshalText(text []byte) error {
-	t, err := parseTime(string(text))
+	t, err := core.ParseTime(string(text))
 	*i = instant(t)
 	return err
 }
 
 func (i instant) shape() *shape {
 	return &shape{kind: kindCustom, check: func(raw jsontext.Value) string {
-		text, err := jsontext.AppendUnquote(nil, raw)
-		if raw.Kind() == '"' && err == nil {
-			if _, err = parseTime(string(text)); err == nil {
-				return ""
-			}
+		var text string // of anything but a string it stays empty, and so no time
+		if raw.Kind() == '"' {
+			unquoted, _ := jsontext.AppendUnquote(nil, raw)
+			text = string(unquoted)
 		}
-		return wantTime
+		return checkInstant(text)
 	}}
-}
-
-const wantTime = "must be an RFC 3339 time with a zone, such as 2026-01-31T12:00:00Z"
-
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, s)
-	return t.UTC(), err
 }
 
 // timeOrNil converts a time that may be missing, to the wire.

@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/core/memory"
@@ -61,9 +60,9 @@ func (in rememberIn) list() ([]memory.NewInteraction, error) {
 	for i, n := range in.Interactions {
 		one := memory.NewInteraction{Role: n.Role, Content: n.Content, Name: n.Name}
 		if n.OccurredAt != nil {
-			at, err := time.Parse(time.RFC3339, *n.OccurredAt)
+			at, err := core.ParseTime(*n.OccurredAt)
 			if err != nil {
-				return nil, core.Invalid(fmt.Sprintf("interactions[%d].occurred_at", i), "must be a time as RFC 3339 writes it", nil)
+				return nil, core.Invalid(fmt.Sprintf("interactions[%d].occurred_at", i), err.Error(), nil)
 			}
 			one.OccurredAt = &at
 		}
