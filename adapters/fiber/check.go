@@ -68,7 +68,7 @@ func (c *checker) value(s *shape, at *spot) error {
 		return err
 	}
 	if msg := s.scalar(raw); msg != "" {
-		c.refuse(at, shown(raw), "%s", msg)
+		c.refuse(at, s.shown(raw), "%s", msg)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (c *checker) custom(s *shape, at *spot) error {
 		return err
 	}
 	if msg := s.check(raw); msg != "" {
-		c.refuse(at, shown(raw), "%s", msg)
+		c.refuse(at, s.shown(raw), "%s", msg)
 	}
 	return nil
 }
@@ -192,8 +192,19 @@ func kindName(k jsontext.Kind) string {
 	}
 }
 
-// shown is a refused value as an answer may repeat it: a short scalar.
-func shown(raw jsontext.Value) any {
+// shown is a refused value as an answer may repeat it: a short scalar where a
+// number, a word of a few or a time belongs. What stands where a text or an object
+// belongs may be a secret, or what somebody wrote.
+func (s *shape) shown(raw jsontext.Value) any {
+	switch s.kind {
+	case kindObject, kindList:
+		return nil
+	case kindText, kindCustom:
+		if s.choices == nil && !s.harmless {
+			return nil
+		}
+	default:
+	}
 	switch raw.Kind() {
 	case 'n', '{', '[':
 		return nil

@@ -236,6 +236,37 @@ func TestARefusedValueIsShownOnlyWhenItIsShort(t *testing.T) {
 	}
 }
 
+// canary stands for what nobody but its reader may see.
+const canary = "canary"
+
+func TestARefusedValueIsNotShownWhereTextOrMetadataBelongs(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	key, conversation := w.talk("")
+	for _, r := range []struct{ method, path, body string }{
+		{"PATCH", "/api/v1/tenant", `{"settings":{"webhook_url":"https://bob:canary@example.com/"}}`},
+		{"PATCH", "/api/v1/tenant", `{"settings":{"webhook_url":"https://example.com/` + strings.Repeat(canary, 500) + `"}}`},
+		{"PATCH", "/api/v1/tenant", `{"settings":{"webhook_url":"canary\u0000"}}`},
+		{"PATCH", "/api/v1/tenant", `{"settings":{"encryption_mode":"` + strings.Repeat(canary, 500) + `"}}`},
+		{"PATCH", "/api/v1/tenant", `{"settings":"canary"}`},
+		{"PATCH", "/api/v1/tenant", `{"name":"canary\u0000"}`},
+		{"POST", "/api/v1/users", `{"metadata":"canary"}`},
+		{"POST", "/api/v1/users", `{"display_name":"canary\u0000"}`},
+		{"POST", "/api/v1/users", `{"external_ref":"canary\u0000"}`},
+		{"GET", "/api/v1/users?external_ref=canary%0A", ""},
+		{"POST", conversation + "/memory", `{"interactions":[{"role":"user","content":"canary\u0000"}]}`},
+		{"POST", conversation + "/memory", `{"interactions":[{"role":"user","content":"hi","metadata":"canary"}]}`},
+		{"POST", conversation + "/memory", `{"interactions":["canary"]}`},
+		{"POST", conversation + "/memory", `{"interactions":"canary"}`},
+	} {
+		p := w.do(key, r.method, r.path, r.body)
+		expectProblem(t, p, 422, "validation_failed")
+		if strings.Contains(string(p.body), canary) {
+			t.Errorf("%s %.200s is answered %.300s", r.path, r.body, p.body)
+		}
+	}
+}
+
 func TestGoodBodiesAreTaken(t *testing.T) {
 	t.Parallel()
 	in, err := decode[registrationJSON]([]byte(" \n" + tenantBody + `,"settings":{"batch_size":20,"webhook_url":null}}` + "\n"))

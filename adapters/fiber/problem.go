@@ -103,6 +103,9 @@ func newProblem(e *core.Error, requestID string) problem {
 		Detail: e.Message, Code: string(e.Code), Instance: requestID, ExistingID: e.ExistingID,
 	}
 	for _, f := range e.Fields {
+		if text, ok := f.Value.(string); ok && len(text) > maxShownValue {
+			f.Value = nil
+		}
 		p.Errors = append(p.Errors, problemField(f))
 	}
 	if e.Code == core.CodeValidation && len(e.Fields) > 0 {

@@ -30,6 +30,7 @@ type param struct {
 	low, high, preset int64               // of a number
 	choices           []string            // of a choice; the first is the preset
 	check             func(string) string // of a text: what is wrong with it, or ""
+	personal          bool                // it may name a person, and is not repeated in a refusal
 }
 
 // queryValues holds the parameters that were given, checked, and the presets of
@@ -66,7 +67,7 @@ func parseQuery(raw string, params []param) (queryValues, error) {
 			return q, emptyCursor()
 		}
 		if msg := p.read(&q, values); msg != "" {
-			bad = append(bad, core.FieldError{Location: "query." + p.name, Message: msg, Value: shownText(values)})
+			bad = append(bad, core.FieldError{Location: "query." + p.name, Message: msg, Value: p.shown(values)})
 		}
 	}
 	if len(bad) > 0 {
@@ -138,8 +139,8 @@ func (p param) setPreset(q *queryValues) {
 	}
 }
 
-func shownText(values []string) any {
-	if len(values) != 1 || len(values[0]) > maxShownValue || !utf8.ValidString(values[0]) {
+func (p param) shown(values []string) any {
+	if p.personal || len(values) != 1 || len(values[0]) > maxShownValue || !utf8.ValidString(values[0]) {
 		return nil
 	}
 	return values[0]

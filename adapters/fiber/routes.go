@@ -137,7 +137,7 @@ func userRoutes() []route {
 			codes:   []core.Code{core.CodeNotFound, core.CodeQuotaExhausted}},
 		{method: http.MethodGet, path: users, name: "listUsers", group: "Users", access: accessKey, scopes: core.ScopeUsersRead,
 			summary: "List users, or find one by its reference", endpoint: asks((*Server).listUsers),
-			query:   append([]param{{name: "external_ref", kind: paramText, check: core.CheckExternalRef, doc: "Gives a list of the one user who has it, or of none."}}, paged...),
+			query:   append([]param{{name: "external_ref", kind: paramText, personal: true, check: core.CheckExternalRef, doc: "Gives a list of the one user who has it, or of none."}}, paged...),
 			answers: []result{gives[list[userJSON]](http.StatusOK, "By creation.")}},
 		{method: http.MethodGet, path: user, name: "getUser", group: "Users", access: accessKey, scopes: core.ScopeUsersRead,
 			summary: "Get a user", endpoint: asks((*Server).getUser), versioned: true,

@@ -38,6 +38,7 @@ type shape struct {
 	elem     *shape   // of a list
 	choices  []string // of a text, where there are only some
 	check    func(raw jsontext.Value) string
+	harmless bool // of what check decides: a refused value may be repeated
 }
 
 // shaped is a type with a shape of its own.

@@ -103,7 +103,7 @@ func (i *instant) UnmarshalText(text []byte) error {
 }
 
 func (i instant) shape() *shape {
-	return &shape{kind: kindCustom, check: func(raw jsontext.Value) string {
+	return &shape{kind: kindCustom, harmless: true, check: func(raw jsontext.Value) string {
 		var text string // of anything but a string it stays empty, and so no time
 		if raw.Kind() == '"' {
 			unquoted, _ := jsontext.AppendUnquote(nil, raw)
@@ -130,7 +130,7 @@ func plainTime(i *instant) *time.Time { return (*time.Time)(i) }
 type scopeSet core.Scopes
 
 func (s scopeSet) shape() *shape {
-	return &shape{kind: kindCustom, check: func(raw jsontext.Value) string {
+	return &shape{kind: kindCustom, harmless: true, check: func(raw jsontext.Value) string {
 		_, msg := parseScopes(raw)
 		return msg
 	}}

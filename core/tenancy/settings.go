@@ -54,7 +54,7 @@ func (p SettingsPatch) apply(now core.Settings, opt Options) (core.Settings, []c
 	if p.AuditReads.Set {
 		now.AuditReads = p.AuditReads.Value != nil && *p.AuditReads.Value
 	}
-	text := func(name string, change core.Patch[string], set func(string) string) {
+	text := func(name string, change core.Patch[string], shown bool, set func(string) string) {
 		if !change.Set {
 			return
 		}
@@ -66,11 +66,15 @@ func (p SettingsPatch) apply(now core.Settings, opt Options) (core.Settings, []c
 			}
 		}
 		if msg := set(value); msg != "" {
-			bad = append(bad, core.FieldError{Location: "settings." + name, Message: msg, Value: value})
+			wrong := core.FieldError{Location: "settings." + name, Message: msg}
+			if shown {
+				wrong.Value = value
+			}
+			bad = append(bad, wrong)
 		}
 	}
-	text("encryption_mode", p.EncryptionMode, func(v string) string { return setMode(&now, v, opt) })
-	text("webhook_url", p.WebhookURL, func(v string) string { return setWebhookURL(&now, v, opt.Webhooks) })
+	text("encryption_mode", p.EncryptionMode, true, func(v string) string { return setMode(&now, v, opt) })
+	text("webhook_url", p.WebhookURL, false, func(v string) string { return setWebhookURL(&now, v, opt.Webhooks) }) // it may hold a password
 	return now, bad
 }
 
