@@ -44,8 +44,8 @@ func (q queryValues) text(name string) (string, bool) { v, ok := q.texts[name]; 
 func (q queryValues) limit() int                      { return int(q.numbers["limit"]) }
 
 // parseQuery reads a raw query by the route's parameters. A parameter that is
-// not one of them, comes twice or has a bad value fails with CodeValidation; an
-// empty cursor with CodeInvalidCursor, as any other broken one.
+// not one of them, comes twice or has a bad value fails with CodeValidation; a
+// cursor that can be none with CodeInvalidCursor, as any other broken one.
 func parseQuery(raw string, params []param) (queryValues, error) {
 	if raw == "" && len(params) == 0 {
 		return queryValues{}, nil
@@ -63,8 +63,8 @@ func parseQuery(raw string, params []param) (queryValues, error) {
 	}
 	for _, p := range params {
 		values := given[p.name]
-		if p.kind == paramCursor && len(values) == 1 && values[0] == "" {
-			return q, emptyCursor()
+		if p.kind == paramCursor && len(values) > 0 && !mayBeCursor(values) {
+			return q, brokenCursor()
 		}
 		if msg := p.read(&q, values); msg != "" {
 			bad = append(bad, core.FieldError{Location: "query." + p.name, Message: msg, Value: p.shown(values)})
@@ -85,8 +85,13 @@ func sortedNames(v url.Values) []string {
 	return names
 }
 
-func emptyCursor() error {
-	return core.NewError(core.CodeInvalidCursor, "The cursor is empty. Take next_cursor from the page before, or leave it out to start anew.")
+// mayBeCursor reports whether a cursor was given once, and in letters that one has.
+func mayBeCursor(values []string) bool {
+	return len(values) == 1 && visibleASCII(values[0], core.MaxURIBytes)
+}
+
+func brokenCursor() error {
+	return core.NewError(core.CodeInvalidCursor, "The cursor is empty, given twice, or not one that this list gave. Take next_cursor from the page before, or leave it out to start anew.")
 }
 
 // read takes one parameter in and says what is wrong with it.

@@ -83,10 +83,13 @@ func (s *Server) ensureUser(r *request, in ensuredUserJSON) (answer, error) {
 }
 
 func (s *Server) listUsers(r *request) (answer, error) {
+	cursor, paging := r.query.text("cursor")
 	if ref, ok := r.query.text("external_ref"); ok {
+		if paging { // this list has one page, and so gave no cursor
+			return answer{}, brokenCursor()
+		}
 		return s.findUser(r, ref)
 	}
-	cursor, _ := r.query.text("cursor")
 	page, err := s.Tenancy.Users(r.ctx, r.caller, cursor, r.query.limit())
 	return answer{status: http.StatusOK, body: listOf(page, userToJSON)}, err
 }
