@@ -54,17 +54,24 @@ func (s *Server) authenticate(r *request) error {
 	addr := s.clientAddress(r)
 	token, err := bearer(r)
 	if err == nil {
-		if err := s.Quotas.CheckAddress(r.ctx, addr); err != nil {
-			return err
+		if d, err := s.Quotas.CheckAddress(r.ctx, addr); err != nil {
+			return r.tooMany(d, err)
 		}
 		r.caller, err = s.Keys.Authenticate(r.ctx, token)
 	}
 	if core.Is(err, core.CodeUnauthenticated) || core.Is(err, core.CodeTenantSuspended) {
-		if tooMany := s.Quotas.ChargeAddress(r.ctx, addr); tooMany != nil {
-			return tooMany
+		if d, tooMany := s.Quotas.ChargeAddress(r.ctx, addr); tooMany != nil {
+			return r.tooMany(d, tooMany)
 		}
 	}
 	r.x.tenant, r.x.key = r.caller.Tenant, r.caller.Key
+	return err
+}
+
+// tooMany puts the state of an address's limit beside its refusal. Other answers
+// do not tell it: what they state is the tenant's.
+func (r *request) tooMany(d quotas.Decision, err error) error {
+	rateHeaders(d, r.x.http.Response.Header.Set)
 	return err
 }
 
@@ -84,8 +91,8 @@ func bearer(r *request) (string, error) {
 
 // admitRegistration lets a registration through as the operator chose.
 func (s *Server) admitRegistration(r *request) error {
-	if err := s.Quotas.ChargeAddress(r.ctx, s.clientAddress(r)); err != nil {
-		return err
+	if d, err := s.Quotas.ChargeAddress(r.ctx, s.clientAddress(r)); err != nil {
+		return r.tooMany(d, err)
 	}
 	switch s.cfg.Registration {
 	case RegistrationOpen:

@@ -270,14 +270,17 @@ func TestGuessingKeysIsLimitedByAddress(t *testing.T) {
 	for range 3 {
 		w.refuses("rk_live_x", 401, "unauthenticated", "GET", "/api/v1/tenant", "")
 	}
-	r := w.do("", "GET", "/api/v1/tenant", "")
-	expectProblem(t, r, 429, "rate_limited")
-	if r.header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+	for _, r := range []reply{
+		w.do("", "GET", "/api/v1/tenant", ""),
+		w.do("", "POST", "/api/v1/tenants", "{}"),
+		w.do(key, "GET", "/api/v1/tenant", ""), // no key of that address is looked up now, not even a good one
+	} {
+		expectProblem(t, r, 429, "rate_limited")
+		wait := r.header.Get("Retry-After")
+		if wait == "" || r.header.Get("RateLimit-Policy") != `"address";q=4;w=60` || r.header.Get("RateLimit") != `"address";r=0;t=`+wait {
+			t.Errorf("Retry-After %q, %q, %q", wait, r.header.Get("RateLimit-Policy"), r.header.Get("RateLimit"))
+		}
 	}
-	w.refuses("", 429, "rate_limited", "POST", "/api/v1/tenants", "{}")
-	// No key of that address is looked up now, not even a good one.
-	w.refuses(key, 429, "rate_limited", "GET", "/api/v1/tenant", "")
 	w.clock.advance(time.Minute)
 	w.must(key, 200, "GET", "/api/v1/tenant", "")
 }

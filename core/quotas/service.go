@@ -65,20 +65,20 @@ func (s *Service) Limit(caller core.Caller) int64 {
 }
 
 // ChargeAddress charges a request without a valid key to its client address.
-// It fails with CodeRateLimited.
-func (s *Service) ChargeAddress(ctx context.Context, addr netip.Addr) error {
-	_, err := s.take(ctx, s.addresses, "address", addressKey(addr), s.opt.Unauthenticated, 1)
-	return err
+// It fails with CodeRateLimited, with the decision beside it.
+func (s *Service) ChargeAddress(ctx context.Context, addr netip.Addr) (Decision, error) {
+	return s.take(ctx, s.addresses, "address", addressKey(addr), s.opt.Unauthenticated, 1)
 }
 
 // CheckAddress fails with CodeRateLimited when ChargeAddress would. It is asked
 // before a key is looked up, so that guessing keys costs the store nothing.
-func (s *Service) CheckAddress(ctx context.Context, addr netip.Addr) error {
+func (s *Service) CheckAddress(ctx context.Context, addr netip.Addr) (Decision, error) {
 	d, err := s.take(ctx, s.addresses, "address", addressKey(addr), s.opt.Unauthenticated, 0)
 	if err == nil && d.Limited && d.Remaining == 0 {
-		return tooMany(d.Limit, max(time.Minute/time.Duration(d.Limit), time.Millisecond))
+		d.Allowed, d.RetryAfter = false, max(time.Minute/time.Duration(d.Limit), time.Millisecond)
+		return d, tooMany(d.Limit, d.RetryAfter)
 	}
-	return err
+	return d, err
 }
 
 // addressKey lets IPv6 addresses share a bucket by /64, which is what one

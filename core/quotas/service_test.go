@@ -39,7 +39,7 @@ func TestOneClientsIPv6NetworkSharesABucket(t *testing.T) {
 	addresses := &spent{}
 	s := quotas.New(&spent{}, addresses, clock{}, quotas.Options{Unauthenticated: 60})
 	for _, addr := range []string{"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2", "fe80::1%eth0"} {
-		if err := s.ChargeAddress(t.Context(), netip.MustParseAddr(addr)); !core.Is(err, core.CodeRateLimited) {
+		if _, err := s.ChargeAddress(t.Context(), netip.MustParseAddr(addr)); !core.Is(err, core.CodeRateLimited) {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestNoLimitAsksNobody(t *testing.T) {
 	if d, err := s.Tenant(t.Context(), core.Caller{Tenant: "ten_1"}); err != nil || d.Limited {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if err := s.CheckAddress(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
+	if _, err := s.CheckAddress(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
 		t.Error(err)
 	}
 	if len(tenants.keys)+len(addresses.keys) > 0 {
