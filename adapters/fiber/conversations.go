@@ -16,7 +16,7 @@ type newConversationJSON struct {
 type conversationPatchJSON struct {
 	Title    optional[string] `json:"title,omitzero" minLength:"1" maxLength:"200"`
 	Metadata optional[object] `json:"metadata,omitzero" doc:"A merge patch: members that are null go."`
-	Status   optional[string] `json:"status,omitzero" doc:"\"closed\" ends the conversation: what is buffered is sealed, and it takes no more."`
+	Status   optional[string] `json:"status,omitzero" nullable:"false" doc:"\"closed\" ends the conversation: what is buffered is sealed, and it takes no more."`
 }
 
 type conversationJSON struct {

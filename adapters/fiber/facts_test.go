@@ -1,17 +1,36 @@
 package fiberhttp
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-// Every answer is held against the document as it comes.
-func TestFactsAreAsTheDocumentHasThem(t *testing.T) {
+func TestAFactIsAnsweredWithAllOfItsMembers(t *testing.T) {
 	t.Parallel()
 	w := newFullWorld(t, Config{}, generous)
-	key, _ := w.talk("")
-	const all = "/api/v1/users/ext:u/facts"
-	made := w.must(key, 201, "POST", all, `{"text":"I live in Lisbon."}`)
-	expectMembers(t, made, "id text subject attribute value valid_from valid_to superseded_by sources created_at")
-	ended := w.must(key, 200, "PATCH", all+"/"+text(made, "id"), `{"valid_to":"2100-01-01T00:00:00Z"}`)
-	if list := w.must(key, 200, "GET", all, ""); made["valid_to"] != nil || toJSON(items(list, "data")) != toJSON([]any{ended}) {
-		t.Errorf("made %v, ended %v, listed %v", made, ended, list)
+	key, conversation := w.talk("")
+	said := text(w.must(key, 201, "POST", conversation+"/memory", said("I live in Oslo.")), "interaction_ids", 0)
+	const facts = "/api/v1/users/ext:u/facts"
+	const members = "id text subject attribute value valid_from valid_to superseded_by sources created_at"
+	first := w.must(key, 201, "POST", facts, `{"text":"I live in Oslo.","source":{"interaction_id":"`+said+`"}}`)
+	expectMembers(t, first, members)
+	second := w.must(key, 201, "POST", facts, `{"text":"I live in Lisbon."}`)
+	expectMembers(t, second, members)
+	list := w.must(key, 200, "GET", facts+"?include=superseded", "")
+	if got := items(list, "data"); len(got) != 2 || text(got[0], "superseded_by") != text(second, "id") || at(got[1], "valid_to") != nil {
+		t.Errorf("facts = %v", list)
+	}
+	expectTime(t, at(list, "data", 0, "valid_to"))
+	ended := w.must(key, 200, "PATCH", facts+"/"+text(second, "id"), `{"valid_to":"2100-01-01T00:00:00Z"}`)
+	if text(ended, "valid_to") != "2100-01-01T00:00:00.000Z" {
+		t.Errorf("ended = %v", ended)
+	}
+	w.must(key, 204, "DELETE", facts+"/"+text(second, "id"), "")
+	w.refuses(key, 404, "not_found", "DELETE", facts+"/"+text(second, "id"), "")
+	for _, source := range []string{`{"interaction_id":"x"}`, `{"interaction_id":"` + said + `","conversation_id":"ext:c"}`} {
+		p := w.refuses(key, 422, "validation_failed", "POST", facts, `{"text":"I live in Rome.","source":`+source+`}`)
+		if !strings.HasPrefix(text(p, "errors", 0, "location"), "body.source.") {
+			t.Errorf("%s: %v", source, p["errors"])
+		}
 	}
 }

@@ -62,6 +62,9 @@ func (rt *route) operation(registry huma.Registry) *huma.Operation {
 	for _, a := range rt.answers {
 		op.Responses[strconv.Itoa(a.status)] = a.response(registry, rt.versioned)
 	}
+	if rt.versioned && rt.method == http.MethodGet {
+		op.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "It is still the version of If-None-Match.", Headers: tagHeader()}
+	}
 	problems := schemaOf(registry, typeFor[problem]())
 	for status, codes := range rt.refusals() {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
@@ -85,9 +88,13 @@ func (r result) response(registry huma.Registry, versioned bool) *huma.Response 
 		out.Content = map[string]*huma.MediaType{mime: {}}
 	}
 	if versioned && r.body != nil {
-		out.Headers = map[string]*huma.Header{"ETag": {Description: "The version.", Schema: &huma.Schema{Type: huma.TypeString}}}
+		out.Headers = tagHeader()
 	}
 	return out
+}
+
+func tagHeader() map[string]*huma.Header {
+	return map[string]*huma.Header{"ETag": {Description: "The version.", Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
 func (rt *route) parameters() []*huma.Param {
@@ -165,7 +172,7 @@ func (rt *route) refusals() map[int][]string {
 		}
 	}
 	add(rt.access != accessPublic, core.CodeRateLimited, core.CodeUnavailable, core.CodeKeyManagement, core.CodeValidation)
-	add(rt.access == accessKey, core.CodeUnauthenticated, core.CodeInsufficientScope)
+	add(rt.access == accessKey, core.CodeUnauthenticated, core.CodeInsufficientScope, core.CodeTenantSuspended)
 	add(rt.body != nil, core.CodeBadRequest, core.CodePayloadTooLarge, core.CodeUnsupportedMediaType)
 	add(slices.ContainsFunc(rt.query, func(p param) bool { return p.kind == paramCursor }), core.CodeInvalidCursor)
 	add(rt.method == http.MethodPost, core.CodeIdempotencyRunning, core.CodeIdempotencyReused)

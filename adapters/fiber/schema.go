@@ -89,6 +89,13 @@ func (openBlobJSON) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schem
 	return withFieldsOf[blobJSON](r, s)
 }
 
+// TransformSchema says which status there is to set. It is no enum tag, because the
+// service says more of another one.
+func (conversationPatchJSON) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Properties["status"].Enum = []any{string(core.ConversationClosed)}
+	return s
+}
+
 func withFieldsOf[T any](r huma.Registry, s *huma.Schema) *huma.Schema {
 	embedded := r.Schema(typeFor[T](), false, "")
 	for name, field := range embedded.Properties {

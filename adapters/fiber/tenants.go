@@ -36,7 +36,7 @@ type registrationJSON struct {
 }
 
 type tenantPatchJSON struct {
-	Name     optional[string]   `json:"name,omitzero" minLength:"1" maxLength:"200" doc:"The tenant's name."`
+	Name     optional[string]   `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"The tenant's name."`
 	Settings *settingsPatchJSON `json:"settings,omitzero" doc:"The settings to change; null sets one back to its default."`
 }
 
