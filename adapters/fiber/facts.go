@@ -9,21 +9,26 @@ import (
 )
 
 type newFactJSON struct {
-	Text      string          `json:"text" minLength:"1" example:"I live in Lisbon." doc:"One sentence, at most 2000 bytes. In the first person it is understood best."`
-	ValidFrom *instant        `json:"valid_from,omitzero" nullable:"true" doc:"Since when it holds. Default now."`
-	Source    *factSourceJSON `json:"source,omitzero" doc:"The interaction that says so."`
+	Text      string             `json:"text" minLength:"1" example:"I live in Lisbon." doc:"One sentence, at most 2000 bytes. In the first person it is understood best."`
+	ValidFrom *instant           `json:"valid_from,omitzero" nullable:"true" doc:"Since when it holds. Default now."`
+	Source    *newFactSourceJSON `json:"source,omitzero" doc:"The interaction that says so."`
 
-	Sources      []factSourceJSON `json:"sources,omitzero" maxItems:"20" doc:"In place of source: several interactions."`
-	Subject      *string          `json:"subject,omitzero" doc:"Whom it is about; default \"user\"."`
-	Attribute    *string          `json:"attribute,omitzero" nullable:"true" doc:"What it says of the subject, with value; left out, that is read from the text."`
-	Value        *string          `json:"value,omitzero" nullable:"true"`
-	ValidTo      *instant         `json:"valid_to,omitzero" nullable:"true" doc:"Until when it held. A fact that holds no more supersedes none."`
-	SupersededBy *string          `json:"superseded_by,omitzero" nullable:"true" doc:"The fact that took its place, by id."`
+	Sources      []newFactSourceJSON `json:"sources,omitzero" maxItems:"20" doc:"In place of source: several interactions."`
+	Subject      *string             `json:"subject,omitzero" doc:"Whom it is about; default \"user\"."`
+	Attribute    *string             `json:"attribute,omitzero" nullable:"true" doc:"What it says of the subject, with value; left out, that is read from the text."`
+	Value        *string             `json:"value,omitzero" nullable:"true"`
+	ValidTo      *instant            `json:"valid_to,omitzero" nullable:"true" doc:"Until when it held. A fact that holds no more supersedes none."`
+	SupersededBy *string             `json:"superseded_by,omitzero" nullable:"true" doc:"The fact that took its place, by id."`
+}
+
+type newFactSourceJSON struct {
+	ConversationID *string `json:"conversation_id,omitzero" doc:"The conversation that it is in, by id."`
+	InteractionID  string  `json:"interaction_id" doc:"The interaction, by id."`
 }
 
 type factSourceJSON struct {
-	ConversationID *string `json:"conversation_id,omitzero" doc:"The conversation that it is in, by id."`
-	InteractionID  string  `json:"interaction_id" doc:"The interaction, by id."`
+	ConversationID *string `json:"conversation_id" doc:"null where it was not stated."`
+	InteractionID  string  `json:"interaction_id"`
 }
 
 type factPatchJSON struct {
@@ -139,7 +144,7 @@ func (in newFactJSON) fact() (facts.NewFact, error) {
 	}
 	list := in.Sources
 	if in.Source != nil {
-		list = append([]factSourceJSON{*in.Source}, list...)
+		list = append([]newFactSourceJSON{*in.Source}, list...)
 	}
 	for _, s := range list {
 		from, err := s.source()
@@ -151,7 +156,7 @@ func (in newFactJSON) fact() (facts.NewFact, error) {
 	return n, nil
 }
 
-func (in factSourceJSON) source() (core.FactSource, error) {
+func (in newFactSourceJSON) source() (core.FactSource, error) {
 	from := core.FactSource{Interaction: core.InteractionID(in.InteractionID)}
 	if !from.Interaction.Valid() {
 		return from, core.Invalid("source.interaction_id", "must be the id of an interaction, int_…", nil)

@@ -14,6 +14,10 @@ func TestAFactIsAnsweredWithAllOfItsMembers(t *testing.T) {
 	const members = "id text subject attribute value valid_from valid_to superseded_by sources created_at"
 	first := w.must(key, 201, "POST", facts, `{"text":"I live in Oslo.","source":{"interaction_id":"`+said+`"}}`)
 	expectMembers(t, first, members)
+	expectMembers(t, at(first, "sources", 0), "conversation_id interaction_id")
+	if at(first, "sources", 0, "conversation_id") != nil || text(first, "sources", 0, "interaction_id") != said {
+		t.Errorf("sources = %v", first["sources"])
+	}
 	second := w.must(key, 201, "POST", facts, `{"text":"I live in Lisbon."}`)
 	expectMembers(t, second, members)
 	list := w.must(key, 200, "GET", facts+"?include=superseded", "")
