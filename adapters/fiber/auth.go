@@ -101,12 +101,18 @@ func (s *Server) admitRegistration(r *request) error {
 		token, err := bearer(r)
 		given := sha256.Sum256([]byte(token))
 		if err != nil || subtle.ConstantTimeCompare(given[:], s.token[:]) != 1 {
-			return core.Unauthenticated("the operator's registration token is missing or wrong")
+			return registrationTokenNeeded()
 		}
 		return nil
 	default:
 		return core.NewError(core.CodeRegistrationClosed, "This deployment takes no registrations; its operator makes tenants.")
 	}
+}
+
+func registrationTokenNeeded() error {
+	e := core.Unauthenticated("the operator's registration token is missing or wrong")
+	e.Message = "The operator's registration token is needed, not an API key: Authorization: Bearer <registration token>"
+	return e
 }
 
 // clientAddress is where the request came from. X-Forwarded-For is read from

@@ -231,7 +231,11 @@ func TestRegistrationModes(t *testing.T) {
 
 	token := bareWorld(t, Config{Registration: RegistrationToken, RegistrationToken: "operator's"})
 	for _, h := range []string{"X-None: 1", "Authorization: Bearer wrong", "Authorization: Bearer ", "Authorization: operator's"} {
-		expectProblem(t, token.send("POST", "/api/v1/tenants", "{}", h), 401, "unauthenticated")
+		r := token.send("POST", "/api/v1/tenants", "{}", h)
+		p := expectProblem(t, r, 401, "unauthenticated")
+		if detail := text(p, "detail"); !strings.Contains(detail, "registration token") || strings.Contains(detail, "rk_") || r.header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: %s, WWW-Authenticate %q", h, detail, r.header.Get("WWW-Authenticate"))
+		}
 	}
 	expectProblem(t, token.send("POST", "/api/v1/tenants", "{}", "Authorization: Bearer operator's"), 422, "validation_failed")
 
