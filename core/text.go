@@ -16,15 +16,31 @@ import (
 // characters.
 func CheckName(s string) string { return checkLine(s, MaxName) }
 
+// CheckOptionalName is CheckName for a name that may be left out or null.
+func CheckOptionalName(s string) string { return orNone(s, CheckName) }
+
 // CheckExternalRef checks a caller's own id: 1 to MaxExternalRef characters,
 // no control characters. Any other character goes; the reference is compared
 // byte for byte.
 func CheckExternalRef(s string) string { return checkLine(s, MaxExternalRef) }
 
+// CheckOptionalRef is CheckExternalRef for one that may be left out or null.
+func CheckOptionalRef(s string) string { return orNone(s, CheckExternalRef) }
+
+// orNone says how to give none, where an empty text was meant for that.
+func orNone(s string, check func(string) string) string {
+	if s == "" {
+		return mustNotBeEmpty + "; leave it out or set it to null for none"
+	}
+	return check(s)
+}
+
+const mustNotBeEmpty = "must not be empty"
+
 func checkLine(s string, most int) string {
 	switch n := utf8.RuneCountInString(s); {
 	case n == 0:
-		return "must not be empty; leave it out or set it to null for none"
+		return mustNotBeEmpty
 	case n > most:
 		return fmt.Sprintf("must not be longer than %d characters; it has %d", most, n)
 	case !utf8.ValidString(s):
@@ -45,7 +61,7 @@ func CheckQuery(s string) string { return checkText(s, MaxQueryBytes) }
 func checkText(s string, most int) string {
 	switch {
 	case s == "":
-		return "must not be empty"
+		return mustNotBeEmpty
 	case len(s) > most:
 		return fmt.Sprintf("must not be larger than %d bytes; it has %d", most, len(s))
 	case !utf8.ValidString(s):

@@ -101,6 +101,32 @@ func TestBadValuesOfUsersAreRefusedByPlace(t *testing.T) {
 	}
 }
 
+func TestNoneIsOfferedForAnEmptyNameOnlyWhereItIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newFullWorld(t, Config{}, generous)
+	key, conversation := w.talk("")
+	for _, r := range []struct {
+		method, path, body string
+		none               bool
+	}{
+		{"POST", "/api/v1/tenants", `{"name":"","email":"b@example.com"}`, false},
+		{"PATCH", "/api/v1/tenant", `{"name":""}`, false},
+		{"POST", "/api/v1/tenant/keys", `{"name":"","scopes":"read_only"}`, false},
+		{"PUT", "/api/v1/users/ext:", "", false},
+		{"GET", "/api/v1/users?external_ref=", "", false},
+		{"POST", "/api/v1/users", `{"external_ref":""}`, true},
+		{"POST", "/api/v1/users", `{"display_name":""}`, true},
+		{"PATCH", "/api/v1/users/ext:u", `{"display_name":""}`, true},
+		{"POST", "/api/v1/users/ext:u/conversations", `{"title":""}`, true},
+		{"POST", conversation + "/memory", `{"interactions":[{"role":"user","content":"hi","name":""}]}`, true},
+	} {
+		message := text(w.refuses(key, 422, "validation_failed", r.method, r.path, r.body), "errors", 0, "message")
+		if !strings.HasPrefix(message, "must not be empty") || strings.Contains(message, "null for none") != r.none {
+			t.Errorf("%s %s %s: %q", r.method, r.path, r.body, message)
+		}
+	}
+}
+
 func TestHostileReferencesNameTheirUserAndNoRoute(t *testing.T) {
 	t.Parallel()
 	w := newFullWorld(t, Config{}, generous)

@@ -124,7 +124,7 @@ func (n NewInteraction) check(now time.Time) (core.Interaction, []core.FieldErro
 	}
 	wrong("content", core.CheckContent(n.Content))
 	if n.Name != nil {
-		wrong("name", core.CheckName(*n.Name))
+		wrong("name", core.CheckOptionalName(*n.Name))
 		in.Name = *n.Name
 	}
 	if n.OccurredAt != nil {

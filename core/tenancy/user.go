@@ -49,12 +49,12 @@ type NewUser struct {
 func newCard(ref, label *string, labelField string, metadata []byte) (card, error) {
 	var bad []core.FieldError
 	if ref != nil {
-		if msg := core.CheckExternalRef(*ref); msg != "" {
+		if msg := core.CheckOptionalRef(*ref); msg != "" {
 			bad = append(bad, core.FieldError{Location: "external_ref", Message: msg})
 		}
 	}
 	if label != nil {
-		if msg := core.CheckName(*label); msg != "" {
+		if msg := core.CheckOptionalName(*label); msg != "" {
 			bad = append(bad, core.FieldError{Location: labelField, Message: msg})
 		}
 	}
@@ -73,7 +73,7 @@ func (c card) patched(label core.Patch[string], labelField string, metadata core
 	var bad []core.FieldError
 	if label.Set {
 		if label.Value != nil {
-			if msg := core.CheckName(*label.Value); msg != "" {
+			if msg := core.CheckOptionalName(*label.Value); msg != "" {
 				bad = append(bad, core.FieldError{Location: labelField, Message: msg})
 			}
 		}
