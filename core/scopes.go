@@ -36,6 +36,19 @@ var scopePresets = map[string]Scopes{"full_access": FullAccess, "read_only": Rea
 // ScopeNames lists every scope's name.
 func ScopeNames() []string { return append([]string(nil), scopeNames...) }
 
+// PresetNames lists every preset's name.
+func PresetNames() []string { return []string{"full_access", "read_only", "agent_only"} }
+
+// NoScope tells who named a scope that there is not those there are.
+func NoScope(name string) string {
+	return "there is no scope " + name + "; " + ScopesThere()
+}
+
+// ScopesThere names the scopes and the presets.
+func ScopesThere() string {
+	return "the scopes are " + strings.Join(scopeNames, ", ") + ", and the presets in place of a list " + strings.Join(PresetNames(), ", ")
+}
+
 // ParsePreset reads a preset's name.
 func ParsePreset(name string) (Scopes, bool) {
 	s, ok := scopePresets[name]

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,9 @@ func TestPresetsGrantWhatTheyAreNamedFor(t *testing.T) {
 	} {
 		if got, ok := core.ParsePreset(preset); !ok || got.String() != want {
 			t.Errorf("%s is %q, want %q", preset, got, want)
+		}
+		if !slices.Contains(core.PresetNames(), preset) {
+			t.Errorf("%s is not listed", preset)
 		}
 	}
 }

@@ -174,6 +174,19 @@ func TestBadKeyRequestsAreRefusedByPlace(t *testing.T) {
 	}
 }
 
+func TestWhoNamesNoScopeIsToldThoseThereAre(t *testing.T) {
+	t.Parallel()
+	for _, scopes := range []string{`["memory:raed"]`, `"read-only"`, `"memory:read"`, `7`, `[1]`, `null`} {
+		_, err := decode[newKeyJSON]([]byte(`{"name":"k","scopes":` + scopes + `}`))
+		expectRefusal(t, err, "validation_failed", "body.scopes")
+		for _, name := range append(core.ScopeNames(), "full_access", "read_only", "agent_only") {
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: %v does not name %s", scopes, err, name)
+			}
+		}
+	}
+}
+
 func expectRefusal(t *testing.T, err error, code, location string) {
 	t.Helper()
 	var e *core.Error

@@ -55,12 +55,15 @@ func (i instant) Schema(huma.Registry) *huma.Schema {
 
 // Schema is a list of scopes; a preset's name may stand in its place in requests.
 func (s scopeSet) Schema(huma.Registry) *huma.Schema {
-	var names []any
-	for _, name := range core.ScopeNames() {
-		names = append(names, name)
+	oneOf := func(names []string) *huma.Schema {
+		s := &huma.Schema{Type: huma.TypeString}
+		for _, name := range names {
+			s.Enum = append(s.Enum, name)
+		}
+		return s
 	}
-	list := &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: names}}
-	preset := &huma.Schema{Type: huma.TypeString, Enum: []any{"full_access", "read_only", "agent_only"}}
+	list := &huma.Schema{Type: huma.TypeArray, Items: oneOf(core.ScopeNames())}
+	preset := oneOf(core.PresetNames())
 	return &huma.Schema{OneOf: []*huma.Schema{list, preset}, Examples: []any{"agent_only"}}
 }
 

@@ -142,15 +142,14 @@ func parseScopes(raw jsontext.Value) (core.Scopes, string) {
 		if set, ok := core.ParsePreset(preset); ok {
 			return set, ""
 		}
-		return 0, `must be a list of scopes, or "full_access", "read_only" or "agent_only"`
 	}
 	var names []string
 	if raw.Kind() != '[' || json.Unmarshal(raw, &names) != nil {
-		return 0, "must be a list of scopes, or a preset's name"
+		return 0, "must be a list of scopes, or a preset's name: " + core.ScopesThere()
 	}
 	set, unknown, ok := core.ParseScopes(names)
 	if !ok {
-		return 0, "names a scope that there is not: " + shownName(unknown)
+		return 0, core.NoScope(shownName(unknown))
 	}
 	return set, ""
 }

@@ -49,7 +49,7 @@ func scopesOf(names []string) (core.Scopes, error) {
 	}
 	set, bad, ok := core.ParseScopes(names)
 	if !ok {
-		return 0, core.Invalid("scopes", "there is no scope "+bad, nil)
+		return 0, core.Invalid("scopes", core.NoScope(bad), nil)
 	}
 	return set, nil
 }
