@@ -167,7 +167,7 @@ func (s *Service) record(ctx context.Context, u *recording) error {
 
 func (s *Service) refusal(what Refusal, g gathered, now time.Time) core.Event {
 	data := core.EventData{
-		"reason": what.Reason, "count": g.count, "first_at": g.first.UTC().Format(time.RFC3339),
+		"reason": what.Reason, "count": g.count, "first_at": timeText(g.first.Truncate(time.Millisecond)),
 	}
 	if what.Key != "" {
 		data["key_id"] = string(what.Key)

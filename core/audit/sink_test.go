@@ -3,6 +3,7 @@ package audit_test
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"testing"
 	"time"
 
@@ -122,6 +123,9 @@ func TestCheckpointIsPublishedBeforeItIsNoted(t *testing.T) {
 	}
 }
 
+// milliseconds is how times are written everywhere.
+var milliseconds = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+
 func TestFloodOfRefusalsMakesFewEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, audit.Options{})
@@ -155,6 +159,9 @@ func TestFloodOfRefusalsMakesFewEvents(t *testing.T) {
 	for _, e := range w.recorder.events {
 		if e.Type != core.EventAuthFailed || (e.Tenant == tenant) != (e.Actor.Key == "key_a") {
 			t.Errorf("%+v", e)
+		}
+		if first, _ := e.Data["first_at"].(string); !milliseconds.MatchString(first) {
+			t.Errorf("first_at is %q", first)
 		}
 		if e.Tenant == core.DeploymentTenant {
 			counts = append(counts, e.Data["count"])
