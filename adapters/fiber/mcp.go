@@ -3,6 +3,7 @@ package fiberhttp
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -79,6 +80,30 @@ func (w *recorder) Write(b []byte) (int, error) {
 // Flush is there because the protocol's handler asks for it; all is sent at the end.
 func (*recorder) Flush() {}
 
+// refusal is what the protocol's handler refused as HTTP, in plain text, before
+// there was a message to answer: to Raven's clients in Raven's shape, and in its
+// words, as the handler's may quote the message. The protocol leaves the body open.
+func (w *recorder) refusal() error {
+	if !strings.HasPrefix(w.header.Get(fiber.HeaderContentType), "text/plain") {
+		return nil
+	}
+	switch {
+	case w.status < http.StatusBadRequest:
+		return nil
+	case w.status == http.StatusMethodNotAllowed:
+		return methodNotAllowed()
+	case w.status == http.StatusUnsupportedMediaType:
+		return core.NewError(core.CodeUnsupportedMediaType, "The body must be application/json.")
+	case w.status == http.StatusRequestEntityTooLarge:
+		return core.NewError(core.CodePayloadTooLarge, "The body is larger than %d bytes.", core.MaxBodyBytes)
+	case w.status < http.StatusInternalServerError:
+		return core.NewError(core.CodeBadRequest, "This is no request of the Model Context Protocol: that is a JSON-RPC message, "+
+			"with Accept: application/json, text/event-stream and, if any, an Mcp-Protocol-Version that there is.")
+	default:
+		return fmt.Errorf("the protocol's handler answered with status %d", w.status)
+	}
+}
+
 // copyTo answers with what was recorded. The fields that every answer has are
 // the server's own.
 func (w *recorder) copyTo(x *exchange) {
@@ -90,6 +115,10 @@ func (w *recorder) copyTo(x *exchange) {
 				out.Header.Add(name, v)
 			}
 		}
+	}
+	if err := w.refusal(); err != nil {
+		x.fail(err)
+		return
 	}
 	out.SetStatusCode(w.status)
 	x.body(w.header.Get(fiber.HeaderContentType), w.body.Bytes())

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -112,6 +114,52 @@ func TestAgentRemembersRecallsAndForgets(t *testing.T) {
 	a.must("forget", map[string]any{"user": "ext:ada", "conversation": "ext:c1"})
 	if text, failed := a.call("forget", map[string]any{"user": "ext:ada", "conversation": "ext:c1"}); !failed || !strings.HasPrefix(text, "not_found") {
 		t.Errorf("forgotten twice: %q", text)
+	}
+}
+
+func TestWhatIsNoMessageOfTheProtocolIsRefusedInTheOneShape(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	key := register(t, s.URL, "shape", nil).key
+	const accept = "application/json, text/event-stream"
+	for name, r := range map[string]struct {
+		method, media, accept, body string
+		status                      int
+		code                        string
+	}{
+		"GET":                {"GET", "", "text/event-stream", "", 405, "method_not_allowed"},
+		"DELETE":             {"DELETE", "", "", "", 405, "method_not_allowed"},
+		"no JSON":            {"POST", "application/json", accept, `{"canary`, 400, "bad_request"},
+		"nothing":            {"POST", "application/json", accept, "", 400, "bad_request"},
+		"another media type": {"POST", "text/plain", accept, `{}`, 415, "unsupported_media_type"},
+		"no Accept":          {"POST", "application/json", "", `{}`, 400, "bad_request"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), r.method, s.URL+"/mcp", strings.NewReader(r.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, value := range map[string]string{"Authorization": "Bearer " + key, "Content-Type": r.media, "Accept": r.accept} {
+			if value != "" {
+				req.Header.Set(field, value)
+			}
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		var p struct {
+			Code, Detail, Instance string
+			Status                 int
+		}
+		if err != nil || json.Unmarshal(body, &p) != nil || res.StatusCode != r.status || p.Status != r.status || p.Code != r.code || p.Detail == "" ||
+			p.Instance != res.Header.Get("X-Request-Id") || res.Header.Get("Content-Type") != "application/problem+json" || strings.Contains(string(body), "canary") {
+			t.Errorf("%s: %d %s %s", name, res.StatusCode, res.Header, body)
+		}
+		if (r.status == 405) != (res.Header.Get("Allow") == "POST") {
+			t.Errorf("%s: Allow %q", name, res.Header.Get("Allow"))
+		}
 	}
 }
 
