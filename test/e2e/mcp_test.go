@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -114,6 +116,31 @@ func TestAgentRemembersRecallsAndForgets(t *testing.T) {
 	a.must("forget", map[string]any{"user": "ext:ada", "conversation": "ext:c1"})
 	if text, failed := a.call("forget", map[string]any{"user": "ext:ada", "conversation": "ext:c1"}); !failed || !strings.HasPrefix(text, "not_found") {
 		t.Errorf("forgotten twice: %q", text)
+	}
+}
+
+func TestAgentReadsWhatIsNamedInEitherSpelling(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	a := connect(t, s.URL, register(t, s.URL, "spelled", nil).key)
+	a.must("remember", map[string]any{"user": "ext:ada@example.com", "conversation": "ext:a/b c", "text": "The door code is 4711."})
+	for uri, want := range map[string]string{
+		"raven://users/ext:ada@example.com":                                   `"ada@example.com"`,
+		"raven://users/ext%3Aada%40example.com":                               `"ada@example.com"`,
+		"raven://users/ext:ada@example.com/conversations/ext:a%2Fb%20c":       "4711",
+		"raven://users/ext%3Aada%40example.com/conversations/ext%3Aa%2Fb%20c": "4711",
+	} {
+		r, err := a.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uri})
+		if err != nil || len(r.Contents) != 1 || r.Contents[0].URI != uri || !strings.Contains(r.Contents[0].Text, want) {
+			t.Errorf("%s: %+v, %v", uri, r, err)
+		}
+	}
+	for _, uri := range []string{"raven://users/ext:nobody", "raven://users/ext%3Anobody", "raven://users/", "raven://users/ext:a/b", "raven://users/%zz", "other://users/ext:ada@example.com"} {
+		_, err := a.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uri})
+		var refusal *jsonrpc.Error
+		if !errors.As(err, &refusal) || refusal.Code != jsonrpc.CodeInvalidParams || !strings.Contains(string(refusal.Data), uri) {
+			t.Errorf("%s: %v", uri, err)
+		}
 	}
 }
 
