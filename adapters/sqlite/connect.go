@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -72,6 +73,10 @@ func (s *Store) openReaders(ctx context.Context, path string, n int) error {
 }
 
 func open(ctx context.Context, path string, query url.Values) (*conn, error) {
+	path, err := filepath.Abs(path) // of a relative one the URL would take the first folder for a host
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
 	query.Set("_busy_timeout", strconv.Itoa(busyTimeout))
 	query.Set("_dqs", "0")
 	query.Set("_defensive", "1")

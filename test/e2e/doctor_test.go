@@ -67,6 +67,17 @@ func TestDoctorFindsAHealthyServerHealthy(t *testing.T) {
 	d.has(t, core.LevelOK, "http.addr", "a server answers")
 }
 
+func TestDoctorExaminesTheDefaultDataDirectory(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if _, said, code := commandIn(t, folder, nil, "tenants", "create", "--name", "Acme", "--email", "dev@acme.example"); code != 0 {
+		t.Fatalf("exit %d: %s", code, said)
+	}
+	if out, said, code := commandIn(t, folder, nil, "doctor"); code != 0 || !strings.Contains(out, "every page of the database is whole") {
+		t.Errorf("exit %d, %s: %s", code, out, said)
+	}
+}
+
 func TestDoctorFindsABadEmbeddedSetUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

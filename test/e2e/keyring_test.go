@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,20 @@ const keyringPassphrase = "RAVEN_KEYS_PLATFORM_PASSPHRASE=correct horse battery 
 // command runs raven and gives what it printed and its exit code.
 func command(t *testing.T, dataDir string, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := process.Command(binary, args, dataDir, env...)
+	return finish(t, process.Command(binary, args, dataDir, env...))
+}
+
+// commandIn is command in a folder, with the default data directory.
+func commandIn(t *testing.T, folder string, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := process.Command(binary, args, "", env...)
+	cmd.Dir = folder
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool { return kv == "RAVEN_DATA_DIR=" })
+	return finish(t, cmd)
+}
+
+func finish(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	err := cmd.Run()
