@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/raven-memory/raven/adapters/operator"
+	"github.com/raven-memory/raven/adapters/sqlite"
 	"github.com/raven-memory/raven/config"
 )
 
@@ -123,6 +124,9 @@ func OpenOperator(ctx context.Context, cfg config.Config, log *slog.Logger, fres
 		}
 	}
 	a, err := open(ctx, cfg, log)
+	if errors.Is(err, sqlite.ErrRunning) {
+		err = fmt.Errorf("%w, and has no socket %s there to be reached by; a server says why in its log", err, operatorSocket)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,6 +19,9 @@ const (
 	logLimitBytes  = 64 << 20 // a log that grew beyond is cut to this when it starts anew
 )
 
+// ErrRunning says that another process has the store open.
+var ErrRunning = errors.New("another raven is running")
+
 // fdatasync spares the commit a second write for the file's times, and is as
 // durable; it is a switch of the whole process. Where there is none, fsync stays.
 var useFdatasync = sync.OnceFunc(func() { driver.Fdatasync(true) }) //nolint:errcheck // see above

@@ -23,7 +23,7 @@ func lockDir(dir string) (*os.File, error) {
 		return f, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("another raven is running on %s", dir)
+		err = fmt.Errorf("%w on %s", ErrRunning, dir)
 	} else {
 		err = fmt.Errorf("sqlite: lock of %s: %w", dir, err)
 	}

@@ -4,11 +4,40 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/raven-memory/raven/test/backend"
 )
+
+// unitSettings are the unit's lines, by their names.
+func unitSettings(t *testing.T) map[string][]string {
+	t.Helper()
+	raw, err := os.ReadFile("../../deploy/systemd/raven.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string][]string{}
+	for line := range strings.Lines(string(raw)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && name[0] != '#' {
+			settings[name] = append(settings[name], value)
+		}
+	}
+	return settings
+}
+
+// TestUnitLetsTheServerListenForItsOperator holds the families of sockets: the
+// API's listeners, and the operator's socket in data_dir.
+func TestUnitLetsTheServerListenForItsOperator(t *testing.T) {
+	t.Parallel()
+	families := strings.Fields(strings.Join(unitSettings(t)["RestrictAddressFamilies"], " "))
+	for _, needed := range []string{"AF_INET", "AF_INET6", "AF_UNIX"} {
+		if !slices.Contains(families, needed) {
+			t.Errorf("the unit allows %v, and the server needs %s", families, needed)
+		}
+	}
+}
 
 // TestUnitIsValidAndExposesLittle has systemd judge the unit: what it does not
 // know in it is an error, and it rates what the service could still do, from 0

@@ -149,6 +149,19 @@ func TestOperatorReachesTheServerOnTheEmbeddedStore(t *testing.T) {
 	}
 }
 
+func TestOperatorIsToldOfAServerWithoutASocket(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir)
+	if err := os.Remove(filepath.Join(dir, "admin.sock")); err != nil {
+		t.Fatal(err)
+	}
+	_, said, code := command(t, dir, nil, "tenants", "list")
+	if code != 1 || !strings.Contains(said, "another raven is running on "+dir) || !strings.Contains(said, "no socket admin.sock") {
+		t.Errorf("it ended with %d: %s", code, said)
+	}
+}
+
 func TestOperatorWorksWithoutAServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
