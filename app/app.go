@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/raven-memory/raven/adapters/localkeys"
 	"github.com/raven-memory/raven/adapters/memlimit"
 	"github.com/raven-memory/raven/adapters/observe"
 	"github.com/raven-memory/raven/adapters/snowball"
@@ -90,6 +91,10 @@ func openIn(ctx context.Context, cfg config.Config, log *slog.Logger, outside Ou
 	}
 	a.hooks = outside.Hooks
 	a.ids = core.NewIDs(a.clock.Now, rand.Reader)
+	keyring, err := findKeyring(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if err := a.openObserving(ctx); err != nil {
 		return nil, err
 	}
@@ -97,7 +102,7 @@ func openIn(ctx context.Context, cfg config.Config, log *slog.Logger, outside Ou
 		a.closeObserving(ctx)
 		return nil, err
 	}
-	if err := a.wire(ctx); err != nil {
+	if err := a.wire(ctx, keyring); err != nil {
 		return nil, errors.Join(err, a.abandon())
 	}
 	a.addFigures()
@@ -117,8 +122,10 @@ func (a *App) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) wire(ctx context.Context) error {
-	if err := a.openSealing(ctx); err != nil {
+// wire makes the services; keyring is nil where there is none yet, or is not what
+// wraps.
+func (a *App) wire(ctx context.Context, keyring *localkeys.Keyring) error {
+	if err := a.openSealing(ctx, keyring); err != nil {
 		return err
 	}
 	secret, err := a.sealing.Secret(ctx, core.DeploymentTenant, "cursors")

@@ -29,6 +29,7 @@ type BackupOptions struct {
 // BackupResult sums up a backup or a restore.
 type BackupResult struct {
 	File  string `json:"file"`
+	Store string `json:"store"` // where what was backed up is, or what was restored
 	Bytes int64  `json:"bytes"`
 	backup.Totals
 	Keyring bool `json:"keyring"` // the file holds the platform keyring
@@ -58,7 +59,7 @@ func Backup(ctx context.Context, cfg config.Config, opt BackupOptions, report fu
 		return r, err
 	}
 	defer func() { err = errors.Join(err, log.close()) }()
-	r = BackupResult{File: opt.File, Keyring: header.Keyring != ""}
+	r = BackupResult{File: opt.File, Store: storePlace(cfg), Keyring: header.Keyring != ""}
 	r.Bytes, err = writeNewFile(opt.File, func(f *os.File) error {
 		w, err := backup.NewWriter(f, opt.Passphrase, argon2id, rand.Reader)
 		if err != nil {

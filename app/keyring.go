@@ -14,21 +14,31 @@ import (
 	"github.com/raven-memory/raven/config"
 )
 
-// openKeyring opens the platform keyring, or makes one at the first start of a
-// server that only its own machine can reach.
-func openKeyring(cfg config.Config, log *slog.Logger) (*localkeys.Keyring, error) {
+// findKeyring opens the platform keyring where it is what wraps, before a store
+// is made that would be of no use without it. It finds none, nil, where one is
+// made: at the first start of a server that only its own machine can reach.
+func findKeyring(cfg config.Config) (*localkeys.Keyring, error) {
+	if cfg.Keys.Platform.Provider != config.KeysLocal {
+		return nil, nil
+	}
 	k, err := LoadKeyring(cfg)
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
 		return k, err
+	case cfg.Loopback():
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("keys.platform.keyring_file: there is no keyring at %s; make one with raven keyring init", cfg.Keys.Platform.KeyringFile)
 	}
-	path := cfg.Keys.Platform.KeyringFile
-	if !cfg.Loopback() {
-		return nil, fmt.Errorf("keys.platform.keyring_file: there is no keyring at %s; make one with raven keyring init", path)
-	}
-	if k, err = InitKeyring(cfg); err != nil {
+}
+
+// makeKeyring is for a first start.
+func makeKeyring(cfg config.Config, log *slog.Logger) (*localkeys.Keyring, error) {
+	k, err := InitKeyring(cfg)
+	if err != nil {
 		return nil, err
 	}
-	log.Warn("made a platform keyring: back it up, apart from the data; without it nothing stored can be read", "path", path)
+	log.Warn("made a platform keyring: back it up, apart from the data; without it nothing stored can be read", "path", cfg.Keys.Platform.KeyringFile)
 	return k, nil
 }
 

@@ -72,8 +72,13 @@ func openTracedKeyHolders(
 
 // openSealing wires what seals, and what re-encrypts. What it is told to forget
 // of a tenant lies in services that are wired after it.
-func (a *App) openSealing(ctx context.Context) error {
-	open := func(cfg config.Config) (*localkeys.Keyring, error) { return openKeyring(cfg, a.log) }
+func (a *App) openSealing(ctx context.Context, keyring *localkeys.Keyring) error {
+	open := func(cfg config.Config) (*localkeys.Keyring, error) {
+		if keyring != nil {
+			return keyring, nil
+		}
+		return makeKeyring(cfg, a.log)
+	}
 	holders, err := openTracedKeyHolders(a.cfg, open, a.log, a.transport())
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func Restore(ctx context.Context, cfg config.Config, opt BackupOptions, report f
 	if err != nil {
 		return r, err
 	}
-	r = BackupResult{File: opt.File, Bytes: info.Size(), Totals: plan.totals, Keyring: plan.keyring != nil}
+	r = BackupResult{File: opt.File, Store: storePlace(cfg), Bytes: info.Size(), Totals: plan.totals, Keyring: plan.keyring != nil}
 	if err := plan.checkKeyring(cfg); err != nil {
 		return r, err
 	}

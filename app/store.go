@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"path/filepath"
 
 	"github.com/raven-memory/raven/adapters/memlimit"
 	"github.com/raven-memory/raven/adapters/redis"
@@ -37,6 +38,19 @@ func openToldStore(
 	}
 	s, err := sqlite.Open(ctx, cfg.DataDir, sqlite.Options{Events: told, MaxOutbox: cfg.Audit.MaxOutbox, Committed: committed})
 	return s, memlimit.New(maxBuckets), err
+}
+
+// storePlace says where the configured store is, for people: data_dir may be
+// another one than they think, when it is relative or set elsewhere.
+func storePlace(cfg config.Config) string {
+	if cfg.Store.Backend == config.StoreRedis {
+		return "the Redis of store.redis.url" // which holds a password
+	}
+	dir, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return cfg.DataDir
+	}
+	return dir
 }
 
 func redisOptions(r config.Redis) redis.Options {

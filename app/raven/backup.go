@@ -41,7 +41,7 @@ func backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.print(r, "Wrote %s (%d bytes): %s.\n%s\n", r.File, r.Bytes, totals(r.Totals), backupNotes(cfg, r))
+			return out.print(r, "Wrote %s (%d bytes) of the store in %s: %s.\n%s\n", r.File, r.Bytes, r.Store, totals(r.Totals), backupNotes(cfg, r))
 		})
 	cmd.Long = cmd.Short + "\n" + passphraseHelp + "\n\n" +
 		"Of the embedded store the file holds the state of one moment. Of Redis it holds each user as of one moment, one after the other, " +
@@ -58,7 +58,7 @@ func restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.print(r, "Restored and verified: %s.\n", totals(r.Totals))
+			return out.print(r, "Restored to %s and verified: %s.\n", r.Store, totals(r.Totals))
 		})
 	cmd.Long = cmd.Short + "\n" + passphraseHelp + "\n\n" +
 		"The file is checked to its end before anything is written. No server may run on the store meanwhile. " +

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/test/backend"
 )
 
@@ -35,6 +36,35 @@ func TestUnitLetsTheServerListenForItsOperator(t *testing.T) {
 	for _, needed := range []string{"AF_INET", "AF_INET6", "AF_UNIX"} {
 		if !slices.Contains(families, needed) {
 			t.Errorf("the unit allows %v, and the server needs %s", families, needed)
+		}
+	}
+}
+
+// TestCommandsWithTheUnitsConfigurationWorkOnItsData takes the configuration that
+// start.md has written: what the unit says beside it, no command would know.
+func TestCommandsWithTheUnitsConfigurationWorkOnItsData(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../deploy/runbooks/start.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), "<<'YAML'\n")
+	text, _, ok := strings.Cut(rest, "\nYAML\n")
+	file := filepath.Join(t.TempDir(), "raven.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil || !ok {
+		t.Fatal(err, ok)
+	}
+	cfg, err := config.Load(config.LoadOptions{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := unitSettings(t)
+	if want := "/var/lib/" + strings.Join(unit["StateDirectory"], " "); cfg.DataDir != want {
+		t.Errorf("data_dir is %s, the unit's folder %s", cfg.DataDir, want)
+	}
+	for _, set := range unit["Environment"] {
+		if strings.Contains(set, "RAVEN_") {
+			t.Errorf("the unit sets %s beside the file", set)
 		}
 	}
 }

@@ -104,6 +104,24 @@ func refusesRestore(t *testing.T, file, want string, env ...string) {
 	}
 }
 
+func TestBackupAndRestoreSayWhichStoreTheyWorkedOn(t *testing.T) {
+	t.Parallel()
+	folder, target, env := t.TempDir(), filepath.Join(t.TempDir(), "restored"), []string{backupPassphrase}
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"", []string{"tenants", "create", "--name", "Acme", "--email", "dev@acme.example"}},
+		{"store in " + filepath.Join(folder, "raven-data") + ":", []string{"backup", "--out", "a.backup"}},
+		{"Restored to " + target + " ", []string{"restore", "--in", "a.backup", "--data_dir", target}},
+	} {
+		out, said, code := commandIn(t, folder, env, c.args...)
+		if code != 0 || !strings.Contains(out, c.says) {
+			t.Fatalf("%v: exit %d, %s%s", c.args, code, out, said)
+		}
+	}
+}
+
 func TestBackupIsRestored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -178,6 +178,18 @@ func TestOperatorWorksWithoutAServer(t *testing.T) {
 	}
 }
 
+func TestTenantsCreateWithoutAKeyringLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	_, said, code := command(t, dir, []string{"RAVEN_HTTP_ADDR=0.0.0.0:3000"}, "tenants", "create", "--name", "Acme", "--email", "dev@acme.example")
+	if code != 1 || !strings.Contains(said, "there is no keyring at "+dir) {
+		t.Errorf("it ended with %d: %s", code, said)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("something is left: %v", err)
+	}
+}
+
 func TestOperatorActsOnEveryNodeOfRedisWithinASecond(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
