@@ -97,7 +97,7 @@ func doctorKeys(ctx context.Context, cfg config.Config, found *core.Findings) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && platform:
 	case errors.Is(err, fs.ErrNotExist) && cfg.Loopback():
-		found.OK("keyring", "there is none yet; the first start makes "+cfg.Keys.Platform.KeyringFile)
+		doctorNoKeyring(ctx, cfg, found)
 		return
 	case err != nil:
 		found.Fail("keyring", err.Error(), doctorKeyringMend(cfg, err))
@@ -108,11 +108,23 @@ func doctorKeys(ctx context.Context, cfg config.Config, found *core.Findings) {
 	doctorDeployment(ctx, cfg, found)
 }
 
+// doctorNoKeyring tells a first start from data whose keyring is gone.
+func doctorNoKeyring(ctx context.Context, cfg config.Config, found *core.Findings) {
+	switch _, err := readDeployment(ctx, cfg); {
+	case errors.Is(err, ErrNothingStored):
+		found.OK("keyring", "there is none yet; the first start makes "+cfg.Keys.Platform.KeyringFile)
+	case err != nil:
+		found.Warn("keyring", "there is none, and the store can't be read: "+err.Error(), "mend the store first")
+	default:
+		found.Fail("keyring", errKeyringGone(cfg).Error(), doctorKeyringMend(cfg, fs.ErrNotExist))
+	}
+}
+
 func doctorKeyringMend(cfg config.Config, err error) string {
 	path := cfg.Keys.Platform.KeyringFile
 	switch text := err.Error(); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "restore it from its backup to " + path + ", or, for a new deployment, raven keyring init"
+		return "restore it from its backup to " + path + ", or, where nothing is stored yet, raven keyring init"
 	case errors.Is(err, fs.ErrPermission):
 		return "let this user, and nobody else, read " + path
 	case strings.Contains(text, "chmod"):

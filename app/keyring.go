@@ -12,6 +12,7 @@ import (
 
 	"github.com/raven-memory/raven/adapters/localkeys"
 	"github.com/raven-memory/raven/config"
+	"github.com/raven-memory/raven/core"
 )
 
 // findKeyring opens the platform keyring where it is what wraps, before a store
@@ -32,8 +33,22 @@ func findKeyring(cfg config.Config) (*localkeys.Keyring, error) {
 	}
 }
 
-// makeKeyring is for a first start.
-func makeKeyring(cfg config.Config, log *slog.Logger) (*localkeys.Keyring, error) {
+// errKeyringGone says that the keyring of what is stored is not where it is looked
+// for.
+func errKeyringGone(cfg config.Config) error {
+	return fmt.Errorf("keys.platform.keyring_file: there is no keyring at %s, and what is stored was sealed with one: "+
+		"put it there from its backup, or correct the path; no other opens the data, and none is made", cfg.Keys.Platform.KeyringFile)
+}
+
+// makeKeyring is for a first start: beside a deployment's data a new keyring would
+// open nothing, and look like the one that is missing.
+func makeKeyring(ctx context.Context, cfg config.Config, s store, log *slog.Logger) (*localkeys.Keyring, error) {
+	if _, err := s.Deployment(ctx); !core.Is(err, core.CodeNotFound) {
+		if err == nil {
+			err = errKeyringGone(cfg)
+		}
+		return nil, err
+	}
 	k, err := InitKeyring(cfg)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (a *App) openSealing(ctx context.Context, keyring *localkeys.Keyring) error
 		if keyring != nil {
 			return keyring, nil
 		}
-		return makeKeyring(cfg, a.log)
+		return makeKeyring(ctx, cfg, a.store, a.log)
 	}
 	holders, err := openTracedKeyHolders(a.cfg, open, a.log, a.transport())
 	if err != nil {

@@ -84,7 +84,7 @@ func (c *Config) serverKeys() []Key {
 			secret(&c.Keys.Platform.Keyring, "a keyring", isKeyring)},
 		{"keys.platform.keyring_file", "",
 			"File of the platform keyring. Left out, and without `keys.platform.keyring`, it is `" + keyringName + "` in `data_dir`. " +
-				"A server on the loopback makes the file when it is missing; any other refuses to start without a keyring.",
+				"A server on the loopback makes the file at the first start; any other refuses to start without a keyring.",
 			path(&c.Keys.Platform.KeyringFile, true)},
 		{"keys.platform.passphrase", "",
 			"What protects the file of the platform keyring, and opens it. None: the file is not protected.",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/process"
 )
@@ -193,6 +194,35 @@ func TestProtectedKeyringServesByItsPassphraseAlone(t *testing.T) {
 		if _, err := tryStart(t, dir, wrong...); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("a server started: %v", err)
 		}
+	}
+}
+
+// TestNoKeyringIsMadeBesideData takes the keyring away, or does not give it to a
+// second node: one that is made then would look like it and open nothing.
+func TestNoKeyringIsMadeBesideData(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string][]string{"embedded": nil, "redis": onRedis(backend.Redis(t).URL())} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			start(t, dir, env...).Stop()
+			path := filepath.Join(dir, "platform.keyring")
+			if err := os.Rename(path, path+".away"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := tryStart(t, dir, env...)
+			if err == nil || !strings.Contains(err.Error(), "there is no keyring at "+path) {
+				t.Errorf("it started, or said: %v", err)
+			}
+			if _, err := os.Lstat(path); !os.IsNotExist(err) {
+				t.Errorf("a keyring is left: %v", err)
+			}
+			diagnoses(t, dir, env...).has(t, core.LevelFail, "keyring", "there is no keyring at "+path)
+			if err := os.Rename(path+".away", path); err != nil {
+				t.Fatal(err)
+			}
+			start(t, dir, env...)
+		})
 	}
 }
 
