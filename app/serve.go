@@ -81,7 +81,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.HTTP.ShutdownTimeout)
 	defer cancel()
-	return errors.Join(failed, server.Shutdown(stop), <-served)
+	stopped := server.Shutdown(stop)
+	_ = ln.Close() // where Serve had not begun yet, Shutdown had nothing to close
+	return errors.Join(failed, stopped, <-served)
 }
 
 // drain goes on serving until clients have seen that it ends.

@@ -125,6 +125,16 @@ func TestFilesAreTheirOwnersAlone(t *testing.T) {
 	}
 }
 
+func TestServerThatIsStoppedAsItStartsEnds(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 10 {
+		if code := start(t, dir).Stop(); code != 0 {
+			t.Fatalf("it ended with %d", code)
+		}
+	}
+}
+
 func TestSecondServerOnOneDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
