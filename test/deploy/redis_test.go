@@ -4,12 +4,14 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/raven-memory/raven/adapters/redis"
+	"github.com/raven-memory/raven/config"
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/test/backend"
 	"github.com/raven-memory/raven/test/contract"
@@ -34,6 +36,34 @@ func redisRules(t *testing.T) []string {
 	}
 	t.Fatal("there is no user raven")
 	return nil
+}
+
+// TestReadmesCommandsGiveRavenTheURL runs them in a folder of the test's, under the
+// usual umask, up to the one that serves.
+func TestReadmesCommandsGiveRavenTheURL(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../deploy/redis/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(raw), "```sh\n")
+	text, _, _ := strings.Cut(rest, "```")
+	text = strings.ReplaceAll(text, "$(openssl rand -hex 32)", "0a1b2c3d")
+	setUp, serve, ok := strings.Cut(text, "RAVEN_STORE_BACKEND=redis ")
+	if !ok {
+		t.Fatalf("the commands are %s", text)
+	}
+	root := t.TempDir()
+	run := exec.Command("sh", "-euc", "umask 022; mkdir -p "+root+"/etc/redis; "+strings.ReplaceAll(setUp, "/etc/", root+"/etc/")) //nolint:gosec // the README's
+	run.Dir = "../../deploy/redis"
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	variable, _, _ := strings.Cut(serve, " ")
+	cfg, err := config.Load(config.LoadOptions{Env: []string{"RAVEN_STORE_BACKEND=redis", strings.Replace(variable, "/etc/", root+"/etc/", 1)}})
+	if err != nil || cfg.Store.Redis.URL.Reveal() != "redis://raven:0a1b2c3d@redis.internal:6379/0" {
+		t.Errorf("the configuration is refused, or another: %v", err)
+	}
 }
 
 // redisSettings are the directives of redis.conf, save those of places.
