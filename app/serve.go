@@ -101,7 +101,7 @@ func (a *App) listen(ctx context.Context) (ln net.Listener, base string, err err
 	}
 	base = "http://" + strings.Replace(ln.Addr().String(), "127.0.0.1", "localhost", 1)
 	if cert := a.cfg.HTTP.TLS.Cert; cert != "" {
-		pair, err := loadCertificate(cert, a.cfg.HTTP.TLS.Key)
+		pair, err := loadCertificate(cert, a.cfg.HTTP.TLS.Key, a.log)
 		if err != nil {
 			return nil, "", errors.Join(err, ln.Close())
 		}

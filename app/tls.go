@@ -3,27 +3,31 @@ package app
 import (
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 )
 
 // certificate serves a certificate from its files and reads them again when
-// they change. A pair that does not load leaves the one before in place.
+// they change. A pair that does not load leaves the one before in place, and is
+// told of once.
 type certificate struct {
 	certFile, keyFile string
+	log               *slog.Logger
 
 	mu      sync.Mutex
 	checked time.Time
-	stamp   [2]time.Time
+	stamp   [2]time.Time // of the pair
+	told    string       // what the last warning was about
 	pair    *tls.Certificate
 }
 
 // recheck is how often the files are looked at.
 const recheck = 5 * time.Second
 
-func loadCertificate(certFile, keyFile string) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile}
+func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("http.tls: %w", err)
 	}
@@ -39,11 +43,26 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.checked) > recheck {
 		c.checked = now
-		if stamp, err := c.stat(); err == nil && stamp != c.stamp {
-			_ = c.load() // half-written files: the next look finds them whole
-		}
+		c.reload()
 	}
 	return c.pair, nil
+}
+
+// reload takes files that changed, or warns once of what they are like: those that
+// were half-written change again.
+func (c *certificate) reload() {
+	stamp, err := c.stat()
+	if err == nil && stamp != c.stamp {
+		err = c.load()
+	}
+	if err == nil {
+		c.told = ""
+		return
+	}
+	if told := fmt.Sprint(stamp, err); told != c.told {
+		c.told = told
+		c.log.Warn("the certificate's files do not load: the one before goes on being served", "key", "http.tls", "error", err.Error())
+	}
 }
 
 func (c *certificate) load() error {
