@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/raven-memory/raven/adapters/importers"
 )
@@ -22,6 +23,10 @@ type ImportOptions struct {
 	// Bad is told of what can't be taken in, and passed over. Nil: the import
 	// ends there.
 	Bad func(line int, problem string)
+
+	// Waiting is told of each time that the server does not answer, and how long
+	// it is waited before it is asked again. Nil for nobody.
+	Waiting func(why error, wait time.Duration)
 }
 
 // ImportResult counts what became of an import.
@@ -47,6 +52,9 @@ func Import(ctx context.Context, opt ImportOptions, report func(ImportResult)) (
 	i := &importing{
 		client: newImportClient(opt.URL, opt.APIKey), bad: opt.Bad, report: report,
 		asIs: opt.Format == "raven", users: map[string]*importedUser{},
+	}
+	if opt.Waiting != nil {
+		i.client.waiting = opt.Waiting
 	}
 	err := i.all(ctx, reader)
 	return i.result, err

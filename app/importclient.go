@@ -61,11 +61,13 @@ type importClient struct {
 	url, key string
 	http     *http.Client
 	wait     func(ctx context.Context, d time.Duration) error
+	waiting  func(why error, wait time.Duration) // told where no answer came
 }
 
 func newImportClient(url, key string) *importClient {
 	return &importClient{
 		url: strings.TrimRight(url, "/") + "/api/v1", key: key, http: &http.Client{Timeout: importTimeout}, wait: pause,
+		waiting: func(error, time.Duration) {},
 	}
 }
 
@@ -107,6 +109,9 @@ func (c *importClient) call(ctx context.Context, method, path, idempotency strin
 		}
 		if waited += after; ctx.Err() != nil || waited > importPatience {
 			return a, err
+		}
+		if err != nil && !errors.As(err, new(*apiError)) {
+			c.waiting(err, after)
 		}
 		if bad := c.wait(ctx, after); bad != nil {
 			return a, errors.Join(bad, err)

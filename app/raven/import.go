@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +45,9 @@ func importCommand() *cobra.Command {
 		case opt.APIKey == "":
 			return usageError{errors.New(envAPIKey + " is not set")}
 		}
+		if err := checkServerURL(opt.URL); err != nil {
+			return usageError{err}
+		}
 		return runImport(cmd, opt, *file, *skip)
 	}
 	return cmd
@@ -70,6 +75,10 @@ func runImport(cmd *cobra.Command, opt app.ImportOptions, file string, skip bool
 			fmt.Fprintf(os.Stderr, "line %d: %s\n", line, oneLine(problem))
 		}
 	}
+	opt.Waiting = func(why error, wait time.Duration) {
+		b.end()
+		fmt.Fprintf(os.Stderr, "the server at %s (%s) does not answer, and is asked again in %s: %s\n", opt.URL, envURL, wait, oneLine(reason(why)))
+	}
 	r, err := app.Import(cmd.Context(), opt, func(r app.ImportResult) {
 		if size > 0 {
 			b.show(counted.read, size, fmt.Sprintf("bytes, %d interactions, %d facts", r.Interactions, r.Facts))
@@ -83,6 +92,15 @@ func runImport(cmd *cobra.Command, opt app.ImportOptions, file string, skip bool
 	}
 	return outputOf(cmd).print(r, "Took in %d interactions and %d facts, of %d new users and %d new conversations; %d were there already, %d can't be taken in.\n",
 		r.Interactions, r.Facts, r.Users, r.Conversations, r.There, r.Bad)
+}
+
+// reason is why a request failed, without what it was.
+func reason(err error) string {
+	var whole *url.Error
+	if errors.As(err, &whole) {
+		return whole.Err.Error()
+	}
+	return err.Error()
 }
 
 // counting counts what is read.

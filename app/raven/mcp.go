@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +32,16 @@ func mcpCommand() *cobra.Command {
 			return b.Run(cmd.Context(), cmd.InOrStdin())
 		},
 	}
+}
+
+// checkServerURL refuses what is no server's address: what is asked for goes below
+// it.
+func checkServerURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%s is %q; allowed: an http:// or https:// URL without a path, such as %s", envURL, text, defaultURL)
+	}
+	return nil
 }
 
 // serverURL is where the server is.

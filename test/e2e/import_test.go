@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -255,6 +256,37 @@ not JSON
 			t.Errorf("it did not say %q: %s", want, said)
 		}
 	}
+}
+
+func TestImportRefusesWhatIsNoServersURL(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"localhost:3000", "htp://localhost:3000", "http://", "http://localhost:3000/api/v1", "http://localhost:3000?a=b", "http://local host"} {
+		_, said, code := command(t, t.TempDir(), []string{"RAVEN_URL=" + url, "RAVEN_API_KEY=rk_live_x"}, "import", "--format", "jsonl", "--in", os.DevNull)
+		if code != 2 || !strings.Contains(said, "RAVEN_URL") || !strings.Contains(said, "allowed: an http:// or https:// URL without a path") {
+			t.Errorf("%s: it ended with %d: %s", url, code, said)
+		}
+	}
+}
+
+func TestImportSaysThatItWaitsForTheServer(t *testing.T) {
+	t.Parallel()
+	env := []string{"RAVEN_URL=http://127.0.0.1:1/", "RAVEN_API_KEY=rk_live_x"}
+	cmd := process.Command(binary, []string{"import", "--format", "jsonl", "--in", "-"}, t.TempDir(), env...)
+	cmd.Stdin = strings.NewReader(`{"user":"ada","conversation":"c","role":"user","content":"one"}`)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }).Stop()
+	said, err := bufio.NewReader(stderr).ReadString('\n')
+	if err != nil || !strings.Contains(said, "http://127.0.0.1:1/ (RAVEN_URL) does not answer") {
+		t.Errorf("it said %q, %v", said, err)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 }
 
 func TestOthersMemoriesBecomeFacts(t *testing.T) {
