@@ -112,6 +112,9 @@ func (r *AuditReader) signer(ctx context.Context) (*audit.Signer, error) {
 		return nil, err
 	}
 	d, err := r.store.Deployment(ctx)
+	if core.Is(err, core.CodeNotFound) {
+		err = ErrNothingStored
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,10 @@ func (v verification) run(cmd *cobra.Command, log *app.AuditReader) error {
 		if err := out.print(logs, ""); err != nil {
 			return err
 		}
+	} else if len(logs) == 0 {
+		if err := out.print(nil, "There is no audit log yet, so that nothing was verified.\n"); err != nil {
+			return err
+		}
 	}
 	if bad > 0 {
 		return failedError{fmt.Errorf("%d of %d logs are not as they were recorded", bad, len(tenants))}

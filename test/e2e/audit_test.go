@@ -324,3 +324,22 @@ func TestTwoNodesFillOneLog(t *testing.T) {
 	}
 	t.Logf("%d events by two nodes", done)
 }
+
+func TestAuditCommandsSayWhatTheyDidNothingAbout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, dir).Stop()
+	says := func(want int, text string, env []string, args ...string) {
+		t.Helper()
+		if out, said, code := command(t, dir, env, append([]string{"audit"}, args...)...); code != want || !strings.Contains(out+said, text) {
+			t.Errorf("%v: exit %d, %s%s", args, code, out, said)
+		}
+	}
+	says(1, "audit.backend is store", nil, "init")
+	says(0, "no audit log yet", nil, "verify")
+	says(0, "[]", nil, "verify", "--output", "json")
+	database := onPostgres(backend.Postgres(t).URL())
+	says(0, "tables are in Postgres", database, "init")
+	says(0, "no audit log yet", database, "verify")
+	says(1, "nothing is stored yet", onRedis(backend.Redis(t).URL()), "verify")
+}
