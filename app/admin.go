@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -31,7 +30,7 @@ func (a *App) openAdmin(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin.addr: %w", err)
 	}
-	a.log.Log(ctx, max(slog.LevelInfo, a.cfg.Log.Level), "listening", "listener", "admin", "addr", ln.Addr().String())
+	a.log.Log(ctx, levelNotice, "listening", "listener", "admin", "addr", ln.Addr().String())
 	server := &http.Server{Handler: a.adminHandler(), ReadHeaderTimeout: 10 * time.Second, WriteTimeout: adminTimeout}
 	served := make(chan struct{})
 	go func() {

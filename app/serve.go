@@ -108,8 +108,7 @@ func (a *App) listen(ctx context.Context) (ln net.Listener, base string, err err
 		base = "https" + strings.TrimPrefix(base, "http")
 		ln = tls.NewListener(ln, pair.config())
 	}
-	level := max(slog.LevelInfo, a.cfg.Log.Level) // port 0 makes this line the only way to know
-	a.log.Log(ctx, level, "listening", "listener", "http", "addr", ln.Addr().String(), "url", base, "console", base+"/console")
+	a.log.Log(ctx, levelNotice, "listening", "listener", "http", "addr", ln.Addr().String(), "url", base, "console", base+"/console")
 	return ln, base, nil
 }
 

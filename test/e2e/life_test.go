@@ -135,6 +135,15 @@ func TestServerThatIsStoppedAsItStartsEnds(t *testing.T) {
 	}
 }
 
+func TestHealthyStartLogsNoError(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir(), "RAVEN_LOG_LEVEL=error")
+	waitFor(t, "both listeners", func() bool { return strings.Count(s.Log(), `"msg":"listening"`) == 2 })
+	if log := s.Log(); strings.Contains(log, `"level":"ERROR"`) || strings.Count(log, `"level":"NOTICE"`) != 2 {
+		t.Errorf("it logged %s", log)
+	}
+}
+
 func TestSecondServerOnOneDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
