@@ -120,14 +120,16 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// configFlags gives a command --config and a flag for every key that is no
-// secret, and returns what loads the configuration once they are parsed.
+// configFlags gives a command --config and a flag for every key, and returns what
+// loads the configuration once they are parsed. Those of secrets are not shown:
+// they are there to be refused with what to do instead.
 func configFlags(flags *pflag.FlagSet, serve bool) func() (config.Config, error) {
 	file := flags.String("config", "", "YAML file with the configuration")
 	values := map[string]*string{}
 	for _, k := range config.Table() {
-		if !k.Secret() {
-			values[k.Name] = flags.String(k.Name, k.Default, strings.ReplaceAll(k.Doc, "`", ""))
+		values[k.Name] = flags.String(k.Name, k.Default, strings.ReplaceAll(k.Doc, "`", ""))
+		if k.Secret() {
+			_ = flags.MarkHidden(k.Name)
 		}
 	}
 	return func() (config.Config, error) {

@@ -199,6 +199,17 @@ func TestOperatorActsOnEveryNodeOfRedisWithinASecond(t *testing.T) {
 	operateTenant(t, dir, env, false, first.URL, second.URL)
 }
 
+func TestSecretOnTheCommandLineIsRefusedWithWhatToDoInstead(t *testing.T) {
+	t.Parallel()
+	_, said, code := command(t, t.TempDir(), nil, "serve", "--registration.token", "hunter2hunter2")
+	if code != 2 || !strings.Contains(said, "not taken from the command line") || !strings.Contains(said, "RAVEN_REGISTRATION_TOKEN_FILE") || strings.Contains(said, "hunter2") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if out := succeeds(t, t.TempDir(), nil, "serve", "--help"); strings.Contains(out, "--registration.token") || !strings.Contains(out, "--registration.mode") {
+		t.Errorf("the help offers %s", out)
+	}
+}
+
 func TestErrorsAreForScripts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
