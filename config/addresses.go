@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -33,6 +34,9 @@ func networks(target *[]netip.Prefix) value {
 		var list []netip.Prefix
 		for _, item := range splitList(text) {
 			prefix, err := parseNetwork(item)
+			if errors.Is(err, errHostBits) {
+				return nil, fmt.Errorf("%s is refused: its host bits are set; the network is %s, the address %s; allowed: %s", quote(item), prefix.Masked(), prefix.Addr(), allowed)
+			}
 			if err != nil {
 				return nil, refused(item, allowed)
 			}
@@ -43,6 +47,8 @@ func networks(target *[]netip.Prefix) value {
 	return field(target, allowed, parse, func(list []netip.Prefix) string { return joinList(list, netip.Prefix.String) })
 }
 
+var errHostBits = errors.New("host bits are set")
+
 // parseNetwork takes no network whose host bits are set, because it is not
 // clear what was meant, and no IPv4 in IPv6's clothes, which would match nothing.
 func parseNetwork(text string) (netip.Prefix, error) {
@@ -50,8 +56,12 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	if addr, notAddr := netip.ParseAddr(text); notAddr == nil && addr.Zone() == "" {
 		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	if err == nil && (prefix.Addr().Is4In6() || prefix != prefix.Masked()) {
+	switch {
+	case err != nil:
+	case prefix.Addr().Is4In6():
 		err = errors.New("not a network")
+	case prefix != prefix.Masked():
+		err = errHostBits
 	}
 	return prefix, err
 }

@@ -52,8 +52,10 @@ func keysCreateCommand() *cobra.Command {
 		func(cmd *cobra.Command, c *operator.Client, out *output, id core.TenantID, _ []string) error {
 			n := operator.NewKey{Name: *name, Scopes: *scopes, Environment: core.Environment(*environment)}
 			switch {
-			case (*preset == "") == (len(*scopes) == 0):
+			case *preset == "" && len(*scopes) == 0:
 				return usageError{errors.New("give --preset or --scopes")}
+			case *preset != "" && len(*scopes) > 0:
+				return usageError{errors.New("--preset and --scopes exclude each other: a preset is a list of scopes")}
 			case *preset != "":
 				n.Scopes = []string{*preset}
 			}
@@ -115,7 +117,12 @@ func keysRevokeCommand() *cobra.Command {
 			if !key.Valid() {
 				return usageError{fmt.Errorf("%q is no key's id; raven keys list shows them", args[0])}
 			}
-			if err := c.RevokeKey(cmd.Context(), id, key); err != nil {
+			err := c.RevokeKey(cmd.Context(), id, key)
+			if core.Is(err, core.CodeLastAdminKey) {
+				last := &core.Error{Code: core.CodeLastAdminKey, Message: fmt.Sprintf("%s is the tenant's last key with tenant:admin that does not expire", key)}
+				return hinted{last, fmt.Sprintf("make another first: raven keys create --tenant %s --preset full_access", id)}
+			}
+			if err != nil {
 				return err
 			}
 			return out.print(map[string]core.KeyID{"revoked": key}, "%s is revoked.\n", key)

@@ -61,7 +61,7 @@ func tenantFlag(cmd *cobra.Command, doc string) func() (core.TenantID, error) {
 	return func() (core.TenantID, error) {
 		id := core.TenantID(*text)
 		if id != "" && id != core.DeploymentTenant && !id.Valid() {
-			return "", fmt.Errorf("there is no tenant %q", *text)
+			return "", usageError{fmt.Errorf("--tenant: %q is no tenant's id; raven tenants list shows them", *text)}
 		}
 		return id, nil
 	}
@@ -168,6 +168,9 @@ func auditProveCommand() *cobra.Command {
 			id, err := tenant()
 			if err != nil {
 				return err
+			}
+			if !core.EventID(args[0]).Valid() {
+				return usageError{fmt.Errorf("%q is no event's id; raven audit export shows them", args[0])}
 			}
 			proof, err := prove(cmd.Context(), log, id, core.EventID(args[0]))
 			if err != nil {

@@ -40,11 +40,24 @@ func rootCommand() *cobra.Command {
 
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%w; see raven help", err)}
+		err := check(cmd, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if missing := missingArgument(cmd, args); missing != "" {
+			err = fmt.Errorf("%s is missing: %s", missing, cmd.UseLine())
+		}
+		return usageError{fmt.Errorf("%w; see raven help", err)}
 	}
+}
+
+// missingArgument is the first argument of a command's use that args lack.
+func missingArgument(cmd *cobra.Command, args []string) string {
+	names := strings.Fields(cmd.Use)[1:]
+	if len(args) >= len(names) || strings.Contains(cmd.Use, "--") {
+		return ""
+	}
+	return names[len(args)]
 }
 
 func serveCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -25,9 +26,13 @@ func mcpCommand() *cobra.Command {
 		Short: "Speak the Model Context Protocol over stdin and stdout, to the server at " + envURL + " with the API key in " + envAPIKey + ".",
 		Args:  usageArgs(cobra.NoArgs), Example: "  RAVEN_URL=http://localhost:3000 RAVEN_API_KEY=rk_live_… raven mcp",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := mcp.NewBridge(serverURL(), os.Getenv(envAPIKey), cmd.OutOrStdout())
+			key := os.Getenv(envAPIKey)
+			if key == "" {
+				return usageError{errors.New(envAPIKey + " is not set")}
+			}
+			b, err := mcp.NewBridge(serverURL(), key, cmd.OutOrStdout())
 			if err != nil {
-				return usageError{err}
+				return usageError{fmt.Errorf("%s: %w", envURL, err)}
 			}
 			return b.Run(cmd.Context(), cmd.InOrStdin())
 		},

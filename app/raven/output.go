@@ -111,24 +111,33 @@ func codeOf(err error) string {
 	var usage usageError
 	var known *core.Error
 	switch {
-	case errors.As(err, &usage):
-		return "usage"
 	case errors.As(err, &known):
 		return string(known.Code)
+	case errors.As(err, &usage):
+		return "usage"
 	default:
 		return "failed"
 	}
 }
 
+// hinted is an error with what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
 func hintOf(err error) string {
 	var known *core.Error
+	var own hinted
 	switch {
+	case errors.As(err, &own):
+		return own.hint
 	case !errors.As(err, &known):
 		return ""
 	case known.Code == core.CodeUnavailable || known.Code == core.CodeKeyManagement:
 		return "raven doctor says what can't be reached"
-	case known.Code == core.CodeLastAdminKey:
-		return "make another with raven keys create --preset full_access first"
 	default:
 		return ""
 	}

@@ -53,7 +53,11 @@ func operatorCommand(use, short, example string, args cobra.PositionalArgs, make
 			return err
 		}
 		defer func() { err = errors.Join(err, end()) }()
-		return do(cmd, client, outputOf(cmd), args)
+		err = do(cmd, client, outputOf(cmd), args)
+		if core.Is(err, core.CodeValidation) { // of what else than the command line?
+			err = usageError{err}
+		}
+		return err
 	}
 	return cmd
 }

@@ -246,7 +246,7 @@ func TestKeyringCommandsRefuseWhatTheyMust(t *testing.T) {
 	refused(2, "only you can change it there", inline, "add")
 	refused(2, "text or json", nil, "list", "--output", "xml")
 	refused(2, "unknown command", nil, "destroy")
-	refused(2, "takes a version", nil, "drop")
+	refused(2, "VERSION is missing", nil, "drop")
 	refused(2, "not a version", nil, "drop", "one")
 	refused(1, "no such file", nil, "drop", "1")
 	refused(2, "unknown command", nil, "list", "extra")

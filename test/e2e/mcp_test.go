@@ -252,7 +252,7 @@ func TestStdioSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir())
 	for name, c := range map[string]struct{ url, key, in, want string }{
-		"no key":         {s.URL, "", "", "there is no API key"},
+		"no key":         {s.URL, "", "", "RAVEN_API_KEY is not set"},
 		"no address":     {"nowhere", "x", "", "is not the address of a server"},
 		"a wrong key":    {s.URL, "rk_live_x", `{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, `"id":7,"error":{"code":-32000,"message":"unauthenticated: `},
 		"no JSON":        {s.URL, "rk_live_x", `{`, `"id":null,"error":{"code":-32700`},

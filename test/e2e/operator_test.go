@@ -210,6 +210,30 @@ func TestSecretOnTheCommandLineIsRefusedWithWhatToDoInstead(t *testing.T) {
 	}
 }
 
+func TestCommandsSayWhatIsWrongWithTheirArguments(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	id, _ := makeTenant(t, dir, nil)
+	first := asJSON[[]struct{ ID string }](t, dir, nil, "keys", "list", "--tenant", id)[0].ID
+	for says, args := range map[string][]string{
+		"TENANT is missing":                             {"tenants", "show"},
+		"KEY is missing":                                {"keys", "revoke", "--tenant", id},
+		"FILE is missing":                               {"audit", "check-proof"},
+		"exclude each other":                            {"keys", "create", "--tenant", id, "--preset", "read_only", "--scopes", "users:read"},
+		"give --preset or --scopes":                     {"keys", "create", "--tenant", id},
+		"RAVEN_API_KEY is not set":                      {"mcp"},
+		"host bits are set; the network is 10.0.0.0/16": {"config", "--webhooks.allow_networks", "10.0.3.1/16"},
+	} {
+		if _, said, code := command(t, dir, nil, args...); code != 2 || !strings.Contains(said, says) {
+			t.Errorf("%v: exit %d: %s", args, code, said)
+		}
+	}
+	_, said, code := command(t, dir, nil, "keys", "revoke", "--tenant", id, first)
+	if code != 1 || strings.Count(said, "first") != 1 || !strings.Contains(said, "raven keys create --tenant "+id+" --preset full_access") {
+		t.Errorf("of the last key: exit %d: %s", code, said)
+	}
+}
+
 func TestErrorsAreForScripts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -225,7 +249,11 @@ func TestErrorsAreForScripts(t *testing.T) {
 		"no tenant's id":     {[]string{"tenants", "show", "acme"}, 2, "usage"},
 		"no such tenant":     {[]string{"tenants", "show", "ten_00000000000000000000000000"}, 1, "not_found"},
 		"a taken email":      {[]string{"tenants", "create", "--name", "B", "--email", "DEV@acme.example"}, 1, "email_taken"},
-		"a bad quota":        {[]string{"tenants", "create", "--name", "B", "--email", "b@b.example", "--batch-size", "9999"}, 1, "validation_failed"},
+		"a bad quota":        {[]string{"tenants", "create", "--name", "B", "--email", "b@b.example", "--batch-size", "9999"}, 2, "validation_failed"},
+		"no email":           {[]string{"tenants", "create", "--name", "B", "--email", "nope"}, 2, "validation_failed"},
+		"a batch of nothing": {[]string{"tenants", "create", "--name", "B", "--email", "b@b.example", "--batch-size", "0"}, 2, "validation_failed"},
+		"no tenant's log":    {[]string{"audit", "verify", "--tenant", "nope"}, 2, "usage"},
+		"no event":           {[]string{"audit", "prove", "nope"}, 2, "usage"},
 		"a bad setting":      {[]string{"config", "--http.addr", "nowhere"}, 2, "usage"},
 	} {
 		args := c.args
