@@ -30,6 +30,9 @@ func migrateCommand() *cobra.Command {
 		if cfg.Store.Redis.URL == "" {
 			return usageError{fmt.Errorf("store.redis.url is not set: it says which Redis to move %s", map[bool]string{true: "to", false: "from"}[*to == config.StoreRedis])}
 		}
+		if *from == config.StoreRedis { // a server's leases outlive it, and one at rest holds none
+			fmt.Fprintln(os.Stderr, "Nobody can tell whether a server still runs on that Redis; what one acknowledges from now on is not moved. Stop all of them first.")
+		}
 		show, end := showTransfer(os.Stderr)
 		result, err := app.Migrate(cmd.Context(), cfg, *from, *to, app.NewLog(cfg.Log, os.Stderr), show)
 		end()
