@@ -101,7 +101,7 @@ func keyState(k operator.Key, now time.Time) string {
 	case k.RevokedAt != nil:
 		return "revoked"
 	case k.ExpiresAt == nil:
-		return "live"
+		return "active" // "live" is an environment
 	case now.Before(*k.ExpiresAt):
 		return "until " + k.ExpiresAt.Format("2006-01-02")
 	default:

@@ -92,6 +92,9 @@ func operateTenant(t *testing.T, dir string, env []string, atOnce bool, urls ...
 	again := newClient(urls[0])
 	again.key = made.Key
 	again.must(t, http.StatusOK, "GET", "/api/v1/tenant/keys", nil)
+	if out := succeeds(t, dir, env, "keys", "list", "--tenant", id); strings.Contains(out, "  live  ") || !strings.Contains(out, "  active  ") {
+		t.Errorf("keys are listed as %s", out)
+	}
 	if list := asJSON[[]map[string]any](t, dir, env, "keys", "list", "--tenant", id); len(list) != 2 || strings.Contains(toJSON(list), "rk_live_"+made.Key[8:]) {
 		t.Errorf("keys are %v", list)
 	}
