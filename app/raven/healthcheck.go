@@ -44,7 +44,10 @@ func healthcheckCommand() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), healthPatience)
 		defer cancel()
-		return askReadiness(ctx, address)
+		if err := askReadiness(ctx, address); err != nil {
+			return err
+		}
+		return outputOf(cmd).print(map[string]string{"status": "ready"}, "")
 	}
 	return cmd
 }

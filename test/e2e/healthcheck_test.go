@@ -16,6 +16,9 @@ func TestHealthcheckSaysWhetherTheServerIsReady(t *testing.T) {
 	if code, out := raven(t, dir, where, "healthcheck"); code != 0 || out != "" {
 		t.Errorf("of a server that is ready: %d %q", code, out)
 	}
+	if out := asJSON[struct{ Status string }](t, dir, where, "healthcheck"); out.Status != "ready" {
+		t.Errorf("as JSON: %+v", out)
+	}
 	store.Kill()
 	waitFor(t, "the check to fail", func() bool {
 		code, out := raven(t, dir, where, "healthcheck")
