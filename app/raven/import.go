@@ -90,6 +90,9 @@ func runImport(cmd *cobra.Command, opt app.ImportOptions, file string, skip bool
 	if err != nil {
 		return fmt.Errorf("%w; %d interactions and %d facts were taken in, and running it again goes on from there", err, r.Interactions, r.Facts)
 	}
+	if r.Interactions+r.Facts+r.There+r.Bad == 0 && counted.read > 0 && opt.Format != "raven" { // its users may have said nothing
+		return fmt.Errorf("no interaction and no fact was taken in: %s holds none as --format %s has them; is it of another format?", file, opt.Format)
+	}
 	return outputOf(cmd).print(r, "Took in %d interactions and %d facts, of %d new users and %d new conversations; %d were there already, %d can't be taken in.\n",
 		r.Interactions, r.Facts, r.Users, r.Conversations, r.There, r.Bad)
 }

@@ -258,6 +258,21 @@ not JSON
 	}
 }
 
+func TestImportOfAnotherFormatFails(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	c := register(t, s.URL, "formats", nil)
+	file := filepath.Join(t.TempDir(), "export")
+	for _, text := range []string{`{"results":[{"id":"1","memory":"I live in Rome.","user_id":"ada","metadata":{"a":1}}]}`, `{"results":[]}`} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, said, code := command(t, t.TempDir(), c.importing(), "import", "--format", "zep", "--in", file); code != 1 || !strings.Contains(said, "holds none as --format zep has them") {
+			t.Errorf("%s: it ended with %d, %s: %s", text, code, out, said)
+		}
+	}
+}
+
 func TestImportRefusesWhatIsNoServersURL(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"localhost:3000", "htp://localhost:3000", "http://", "http://localhost:3000/api/v1", "http://localhost:3000?a=b", "http://local host"} {
