@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -71,6 +73,7 @@ func serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		signal.Ignore(syscall.SIGHUP) // who sends it wants a configuration read again, not the end
 		tuneCollector(cfg.Recall.MaxBytes)
 		return app.Serve(cmd.Context(), cfg, app.NewLog(cfg.Log, os.Stderr))
 	}

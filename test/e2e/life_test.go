@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/raven-memory/raven/test/process"
@@ -132,6 +133,18 @@ func TestServerThatIsStoppedAsItStartsEnds(t *testing.T) {
 		if code := start(t, dir).Stop(); code != 0 {
 			t.Fatalf("it ended with %d", code)
 		}
+	}
+}
+
+func TestHangUpIsIgnored(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	if err := syscall.Kill(s.Pid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	newClient(s.URL).must(t, http.StatusOK, "GET", "/healthz", nil)
+	if code := s.Stop(); code != 0 {
+		t.Errorf("it ended with %d", code)
 	}
 }
 
