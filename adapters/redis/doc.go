@@ -67,7 +67,7 @@
 //	tenant:{T}:expiry:blobs, …:expiry:buffers   zset    places by when the oldest in them was taken in
 //	tenant:{T}:exhausted                        zset    users whose quota is full, by what they have
 //	tenant:{T}:purge                            set     what deletions have left to remove
-//	tenant:{T}:op:O                             string  outcome of an operation; expires
+//	tenant:{T}:op:O                             string  outcome of an operation, or that it was taken over; expires
 //	tenant:{T}:idempotency:H                    hash    claim and answer of an Idempotency-Key; expires
 //	tenant:{T}:operations                       zset    names of the two above by expiry
 //	tenant:{T}:rate:…                           string  bucket of a rate limit; expires

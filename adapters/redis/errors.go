@@ -93,6 +93,9 @@ func hasWords(err error, words string) bool {
 // errFault is what the store holds where this package never put it.
 var errFault = errors.New("redis: unexpected data")
 
+// errOvertaken is that another run of the operation goes on instead of this one.
+var errOvertaken = errors.New("redis: the operation was taken over")
+
 func fault(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errFault, fmt.Sprintf(format, args...))
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/raven-memory/raven/core"
 )
 
 // Escape and RateKey are for tests of keys.
@@ -32,6 +34,12 @@ func Scripts() map[string]string {
 
 // NoPause lets the store ask for a new append-only file as often as it likes.
 func (s *Store) NoPause() { s.rewrites.pause = 0 }
+
+// Claim begins a registration, as a process that ends right after does.
+func (s *Store) Claim(ctx context.Context, op core.Op, n core.NewTenant) error {
+	_, _, err := s.claim(ctx, op, n)
+	return err
+}
 
 // WatchLane tells of every command that reads in a round trip that others may
 // share. It is to be called before the store is used.

@@ -3,9 +3,12 @@ package redis
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -13,9 +16,14 @@ import (
 // reservation is how long an index entry is kept that nobody confirms.
 const reservation = time.Hour
 
+// Who was overtaken by another run of its operation looks for the outcome so many
+// times, a moment apart.
+const awaits = 100
+
 // registration is what an operation that creates a tenant has to do, or did. It
-// is kept before anything of it is done, so that whoever runs the operation
-// again goes on with the same.
+// is kept before anything of it is done. Whoever runs the operation again goes on
+// with the same if the tenant was made; if not, with its own, and the one before
+// is kept from making it: only who brought an API key can hand it out.
 type registration struct {
 	Todo *core.NewTenant    `json:"todo,omitempty"`
 	Done *core.TenantRecord `json:"done,omitempty"`
@@ -29,31 +37,88 @@ func (s *Store) CreateTenant(ctx context.Context, op core.Op, n core.NewTenant) 
 	if remembered(op) == "" {
 		return s.register(ctx, core.Op{}, n)
 	}
-	kept, err := json.Marshal(registration{Todo: &n})
-	if err != nil {
-		return core.TenantRecord{}, err
-	}
-	name := operationName(op.ID)
-	operation := deployment.operation(name)
-	answer, err := s.run(ctx, claimOperation, []string{operation, deployment.operations()}, remembered(op), name, kept)
-	if err != nil {
-		return core.TenantRecord{}, err
-	}
-	r, err := decodeRegistration(answer[0])
+	kept, r, err := s.claim(ctx, op, n)
 	if err != nil {
 		return core.TenantRecord{}, err
 	}
 	if r.Done != nil {
 		return *r.Done, nil
 	}
+	operation := deployment.operation(operationName(op.ID))
 	record, err := s.register(ctx, op, *r.Todo)
-	if err != nil {
-		if refusal(ctx, err) { // and not remembered
-			_, _ = s.run(ctx, deleteEqual, []string{operation}, answer[0])
-		}
-		return core.TenantRecord{}, err
+	if err == nil {
+		return record, s.finish(ctx, operation, record)
 	}
-	return record, s.finish(ctx, operation, record)
+	if refusal(ctx, err) { // and not remembered
+		answer, failed := s.run(ctx, deleteEqual, []string{operation}, kept)
+		switch {
+		case failed != nil: // whether it was overtaken is not known
+			return core.TenantRecord{}, failed
+		case errors.Is(err, errOvertaken), answer[0] == "":
+			return s.await(ctx, operation)
+		}
+	}
+	return core.TenantRecord{}, err
+}
+
+// claim gives what the operation has to do, or did, and as it is kept.
+func (s *Store) claim(ctx context.Context, op core.Op, n core.NewTenant) (kept string, r registration, err error) {
+	own, err := json.Marshal(registration{Todo: &n})
+	if err != nil {
+		return "", r, err
+	}
+	name := operationName(op.ID)
+	for { // as often as others come between, each of whom does so once
+		answer, err := s.run(ctx, claimOperation, []string{deployment.operation(name), deployment.operations()}, remembered(op), name, own, kept)
+		if err != nil {
+			return "", r, err
+		}
+		kept = answer[0]
+		r, err = decodeRegistration(kept)
+		if err != nil || r.Done != nil || r.Todo.Record.ID == n.Record.ID {
+			return kept, r, err
+		}
+		made, err := s.forestall(ctx, op, r.Todo.Record.ID)
+		if err != nil || made {
+			return kept, r, err
+		}
+	}
+}
+
+// forestall keeps the operation from making a tenant, unless it has.
+func (s *Store) forestall(ctx context.Context, op core.Op, id core.TenantID) (made bool, err error) {
+	t, err := keysOf(id)
+	if err != nil {
+		return false, err
+	}
+	answer, err := s.run(ctx, forestall, t.stepKeys(op), stepArgs(op)...)
+	if err != nil {
+		return false, err
+	}
+	return answer[0] != "", nil
+}
+
+// await gives the outcome of the run that overtook this one.
+func (s *Store) await(ctx context.Context, operation string) (core.TenantRecord, error) {
+	for range awaits {
+		var kept *goredis.StringCmd
+		if err := s.pipe(ctx, func(p goredis.Pipeliner) { kept = p.Get(ctx, operation) }); err != nil {
+			return core.TenantRecord{}, err
+		}
+		if kept.Val() != "" {
+			r, err := decodeRegistration(kept.Val())
+			if err != nil {
+				return core.TenantRecord{}, err
+			}
+			if r.Done != nil {
+				return *r.Done, nil
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return core.TenantRecord{}, s.failed(ctx, err)
+		}
+	}
+	return core.TenantRecord{}, core.Unavailable(errOvertaken)
 }
 
 func decodeRegistration(text string) (r registration, err error) {
@@ -86,7 +151,7 @@ func (s *Store) register(ctx context.Context, op core.Op, n core.NewTenant) (rec
 	if err != nil {
 		return record, err
 	}
-	if err := s.reserveEmail(ctx, t, n.EmailKey); err != nil {
+	if err := s.reserveEmail(ctx, op, t, n.EmailKey); err != nil {
 		return record, err
 	}
 	if err := s.reserveHash(ctx, t, n.Key); err != nil {
@@ -140,27 +205,44 @@ func newTenantArgs(op core.Op, n core.NewTenant) ([]any, error) {
 
 // reserveEmail fails with CodeEmailTaken when another tenant has the email or
 // is about to. One that is gone has it no more.
-func (s *Store) reserveEmail(ctx context.Context, t tenantKeys, email string) error {
+func (s *Store) reserveEmail(ctx context.Context, op core.Op, t tenantKeys, email string) error {
 	gone := ""
-	for range 2 {
+	for {
 		answer, err := s.run(ctx, reserveEmail, []string{emailKey(email)}, string(t.id), reservation.Milliseconds(), gone)
 		if err != nil {
 			return err
 		}
-		holder, expiry := core.TenantID(answer[0]), number(answer[1])
+		holder, reserved := core.TenantID(answer[0]), number(answer[1]) > 0
 		if holder == t.id {
 			return nil
 		}
-		live, err := s.living(ctx, []core.TenantID{holder})
+		lost, err := s.lost(ctx, op, holder, reserved)
 		if err != nil {
 			return err
 		}
-		if len(live) > 0 || expiry > 0 {
-			break
+		if !lost {
+			return core.NewError(core.CodeEmailTaken, "A tenant with this email exists.")
 		}
 		gone = string(holder)
 	}
-	return core.NewError(core.CodeEmailTaken, "A tenant with this email exists.")
+}
+
+// lost reports whether the holder of an email has it no more: it is gone, or the
+// operation is kept from making it.
+func (s *Store) lost(ctx context.Context, op core.Op, holder core.TenantID, reserved bool) (bool, error) {
+	t, err := keysOf(holder)
+	if err != nil {
+		return !reserved, nil //nolint:nilerr // it never was
+	}
+	var forestalled, exists *goredis.IntCmd
+	err = s.pipe(ctx, func(p goredis.Pipeliner) {
+		forestalled = p.Exists(ctx, t.operation(operationName(op.ID)))
+		exists = p.Exists(ctx, t.tenant()) // after: an operation that made its tenant is kept in the same place
+	})
+	if err != nil {
+		return false, err
+	}
+	return exists.Val() == 0 && (!reserved || forestalled.Val() == 1), nil
 }
 
 // releaseEmail gives a reservation back after a refusal. After any other error

@@ -199,6 +199,8 @@ func ending(answer []string) error {
 		return core.OutboxFull()
 	case "fork":
 		return fmt.Errorf("redis: seq %s of the log %s: %w", rest[0], rest[1], core.ErrAuditFork)
+	case "overtaken":
+		return errOvertaken
 	case "exists":
 		return fmt.Errorf("redis: what is to be made exists already")
 	}

@@ -62,6 +62,7 @@ var (
 	resealName         = load("step/reseal_names")
 	resealDerived      = load("derived/reseal_derived")
 	replayed           = load("step/replayed")
+	forestall          = load("step/forestall")
 	settle             = load("memory/settle")
 	recordEvents       = load("step/record_events")
 	readStretch        = load("plain/stretch")

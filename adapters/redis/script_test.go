@@ -40,7 +40,12 @@ func TestScriptsTouchOnlyTheKeysTheyName(t *testing.T) {
 	t.Parallel()
 	server := backend.Redis(t)
 	commands := monitor(t, server.Addr())
-	l := live(t, open(t, redis.Options{URL: server.URL()}))
+	s := open(t, redis.Options{URL: server.URL()})
+	l := live(t, s)
+	begun := l.Op()
+	l.ok(s.Claim(l.Ctx, begun, l.MakeTenant()))
+	_, err := s.CreateTenant(l.Ctx, begun, l.MakeTenant())
+	l.ok(err)
 	l.end()
 	if _, err := l.SweepOperations(l.Ctx, l.Now().AddDate(1, 0, 0), 1000); err != nil {
 		t.Fatal(err)

@@ -260,7 +260,7 @@ func (s *Store) FinishTenant(ctx context.Context, image core.TenantImage) error 
 	if err != nil {
 		return err
 	}
-	if err := s.reserveEmail(ctx, t, image.EmailKey); err != nil {
+	if err := s.reserveEmail(ctx, core.Op{}, t, image.EmailKey); err != nil {
 		return err
 	}
 	if err := s.importKeys(ctx, t, image); err != nil {

@@ -47,6 +47,11 @@ func (s *Store) lookAnew(ctx context.Context) error {
 	if cluster, ok := s.once.(*goredis.ClusterClient); ok {
 		cluster.ReloadState(ctx)
 	}
+	return pause(ctx)
+}
+
+// pause gives others a moment.
+func pause(ctx context.Context) error {
 	timer := time.NewTimer(50 * time.Millisecond)
 	defer timer.Stop()
 	select {

@@ -19,6 +19,8 @@ func Tenants(t *testing.T, b Backend) {
 		{"LookAlikeEmailsAreApart", lookAlikeEmailsAreApart},
 		{"OneOfManyTakesAnEmail", oneOfManyTakesAnEmail},
 		{"SameRegistrationTwiceIsOnce", sameRegistrationTwiceIsOnce},
+		{"SameRegistrationAtOnceIsOnce", sameRegistrationAtOnceIsOnce},
+		{"RefusedRegistrationIsNotRemembered", refusedRegistrationIsNotRemembered},
 		{"NoTenantWithoutAnID", noTenantWithoutAnID},
 		{"UpdateReplacesProfileAndSettings", updateReplacesProfileAndSettings},
 		{"SuspensionIsKeptUntilItIsEnded", suspensionIsKeptUntilItIsEnded},
@@ -200,6 +202,48 @@ func sameRegistrationTwiceIsOnce(w *World) {
 	w.equal("the tenants", ids, []core.TenantID{made.ID})
 	_, _, err = w.FindAPIKey(w.Ctx, second.Key.Hash)
 	w.refused(err, core.CodeNotFound)
+}
+
+// sameRegistrationAtOnceIsOnce lets each bring its own tenant, as processes do
+// that know nothing of each other: the API key of the one that is made is theirs
+// who brought it.
+func sameRegistrationAtOnceIsOnce(w *World) {
+	op := w.Op()
+	brought, made := make([]core.NewTenant, 8), make([]core.TenantRecord, 8)
+	w.allOK(together(len(brought), func(i int) (err error) {
+		brought[i] = w.MakeTenant()
+		brought[i].EmailKey = "ada@example.com"
+		made[i], err = w.CreateTenant(w.Ctx, op, brought[i])
+		return err
+	}))
+	ids, err := w.TenantIDs(w.Ctx, "", 10)
+	w.ok(err)
+	w.equal("the tenants", ids, []core.TenantID{made[0].ID})
+	for i, n := range brought {
+		w.equal("the outcome at another place", made[i], made[0])
+		_, found, err := w.FindAPIKey(w.Ctx, n.Key.Hash)
+		if n.Record.ID == made[0].ID {
+			w.ok(err)
+			w.equal("whom the first key finds", found.ID, n.Record.ID)
+		} else {
+			w.refused(err, core.CodeNotFound)
+		}
+	}
+}
+
+func refusedRegistrationIsNotRemembered(w *World) {
+	old := w.MakeTenant()
+	w.mustCreateTenant(old)
+	op, refused := w.Op(), w.MakeTenant()
+	refused.EmailKey = old.EmailKey
+	_, err := w.CreateTenant(w.Ctx, op, refused)
+	w.refused(err, core.CodeEmailTaken)
+	w.mustDeleteTenant(old.Record.ID)
+	again := w.MakeTenant()
+	again.EmailKey = old.EmailKey
+	made, err := w.CreateTenant(w.Ctx, op, again)
+	w.ok(err)
+	w.equal("the tenant that was made", made.ID, again.Record.ID)
 }
 
 func noTenantWithoutAnID(w *World) {
