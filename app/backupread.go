@@ -14,7 +14,7 @@ import (
 
 const (
 	auditPage = 500
-	userTries = 10 // to read a user between two changes of it
+	userTries = 200 // to read a user between two changes of it: few milliseconds each
 )
 
 // backingUp reads a store that others may be writing to.
