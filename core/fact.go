@@ -11,8 +11,8 @@ type Fact struct {
 	Attribute    string // "lives in", "likes", …; "" for a fact in words alone
 	Value        string // "" with Attribute
 	ValidFrom    time.Time
-	ValidTo      *time.Time // nil: it holds
-	SupersededBy FactID     // "" for none
+	ValidTo      *time.Time // nil: no end is known
+	SupersededBy FactID     // the one that takes its place as it ends; "" for none
 	Sources      []FactSource
 	Version      int64
 	CreatedAt    time.Time
@@ -39,6 +39,7 @@ type FactCandidate struct {
 	Text      string
 	Source    InteractionID
 	ValidFrom time.Time
+	ValidTo   *time.Time // nil: no end is known
 }
 
 // MaxFactBytes bounds the text of a fact.
@@ -101,8 +102,8 @@ func BlobFact(id BlobID) FactID {
 	return FactID("fact_" + string(id[len("blob_"):]))
 }
 
-// KnownFact is a fact that nothing superseded, with when the latest interaction
-// that it rests on was accepted: retention counts from there.
+// KnownFact is a fact that has not ended, with when the latest interaction that
+// it rests on was accepted: retention counts from there.
 type KnownFact struct {
 	Fact
 	TakenAt time.Time

@@ -17,7 +17,7 @@ type newFactJSON struct {
 	Subject      *string             `json:"subject,omitzero" doc:"Whom it is about; default \"user\"."`
 	Attribute    *string             `json:"attribute,omitzero" nullable:"true" doc:"What it says of the subject, with value; left out, that is read from the text."`
 	Value        *string             `json:"value,omitzero" nullable:"true"`
-	ValidTo      *instant            `json:"valid_to,omitzero" nullable:"true" doc:"Until when it held. A fact that holds no more supersedes none."`
+	ValidTo      *instant            `json:"valid_to,omitzero" nullable:"true" doc:"Until when it holds or held. A fact that holds no more supersedes none."`
 	SupersededBy *string             `json:"superseded_by,omitzero" nullable:"true" doc:"The fact that took its place, by id."`
 }
 
@@ -43,8 +43,8 @@ type factJSON struct {
 	Attribute    *string          `json:"attribute" doc:"What is said of the subject, such as \"lives in\"; null for a sentence that was not taken apart."`
 	Value        *string          `json:"value"`
 	ValidFrom    instant          `json:"valid_from"`
-	ValidTo      *instant         `json:"valid_to" nullable:"true" doc:"null: it holds."`
-	SupersededBy *string          `json:"superseded_by" doc:"The fact that took its place."`
+	ValidTo      *instant         `json:"valid_to" nullable:"true" doc:"null: no end is known."`
+	SupersededBy *string          `json:"superseded_by" doc:"The fact that takes its place as it ends."`
 	Sources      []factSourceJSON `json:"sources" doc:"The latest interactions that say so."`
 	CreatedAt    instant          `json:"created_at"`
 }
@@ -62,7 +62,7 @@ func factToJSON(f core.Fact) factJSON {
 }
 
 var factsParams = append([]param{
-	{name: "include", kind: paramChoice, choices: []string{"current", "superseded"}, doc: "Facts that hold, or those that hold no more as well."},
+	{name: "include", kind: paramChoice, choices: []string{"current", "superseded"}, doc: "Facts that hold now, or those that hold no more or not yet as well."},
 	{name: "as_of", kind: paramText, check: checkInstant, doc: "Facts that held at that time, RFC 3339."},
 }, paged...)
 

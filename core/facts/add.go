@@ -9,9 +9,9 @@ import (
 )
 
 // Add keeps a fact that a caller states. Where its text says something of which
-// there is one at a time, the fact before it is superseded; where it says what
-// is known already, that fact is returned. One that holds no more goes to the
-// others of its kind. It needs memory:write.
+// there is one at a time, the fact before it holds until this one begins; where
+// it says what is known already, that fact is returned. One that holds no more
+// goes to the others of its kind. It needs memory:write.
 func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, n NewFact) (core.Fact, error) {
 	if err := caller.Require(core.ScopeMemoryWrite); err != nil {
 		return core.Fact{}, err
@@ -21,7 +21,7 @@ func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user 
 	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	c := n.candidate(now)
-	if n.history() {
+	if n.history(now) {
 		return s.addHistory(ctx, caller, op, user, n, c, now)
 	}
 	k := known{Service: s, caller: caller, op: op, user: user}
@@ -64,6 +64,9 @@ func (s *Service) Learn(ctx context.Context, caller core.Caller, user core.UserI
 		in, ok := of[c.Source]
 		if !ok {
 			continue
+		}
+		if c.ValidFrom.After(in.AcceptedAt) { // by a clock that is ahead
+			c.ValidFrom = in.AcceptedAt
 		}
 		from := []core.FactSource{{Conversation: in.Conversation, Interaction: in.ID, TakenAt: in.AcceptedAt}}
 		if _, err := k.keep(ctx, c, from, in.AcceptedAt); err != nil {

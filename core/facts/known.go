@@ -30,11 +30,12 @@ func (k *known) keep(ctx context.Context, c core.FactCandidate, from []core.Fact
 				return err
 			}
 		}
-		holder := k.holder(key)
-		if holder != nil && sameText(holder.Fact, c) {
-			kept, err = k.confirm(ctx, holder, from, takenAt)
+		now := k.Clock.Now()
+		p := slotOf(k.all, key, c.ValidFrom, now)
+		if said := p.says(c, now); said != nil {
+			kept, err = k.confirm(ctx, said, from, takenAt)
 		} else {
-			kept, err = k.add(ctx, c, key, holder, from, takenAt)
+			kept, err = k.add(ctx, c, key, p, from, takenAt)
 		}
 		if err != nil {
 			k.all = nil // others may have changed it
@@ -42,16 +43,6 @@ func (k *known) keep(ctx context.Context, c core.FactCandidate, from []core.Fact
 		return err
 	})
 	return kept, err
-}
-
-// holder is the fact that holds a key, nil for none.
-func (k *known) holder(key string) (h *held) {
-	for i := range k.all {
-		if k.all[i].key == key && k.all[i].current() {
-			h = &k.all[i]
-		}
-	}
-	return h
 }
 
 // confirm adds the sources to a fact that was said again.
@@ -76,29 +67,35 @@ func (k *known) confirm(ctx context.Context, h *held, from []core.FactSource, ta
 	return now.Fact, nil
 }
 
-// add keeps a new fact. What it says in the place of another ends that one; one
-// from before the holder's time is history at once.
-func (k *known) add(ctx context.Context, c core.FactCandidate, key string, holder *held, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
+// add keeps a new fact in its slot: those before it end as it begins, and it
+// ends as the next begins, at the latest.
+func (k *known) add(ctx context.Context, c core.FactCandidate, key string, p slot, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
 	h := held{key: key, Fact: core.Fact{
-		ID: k.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value,
-		ValidFrom: c.ValidFrom, Sources: from, Version: 1, CreatedAt: k.Clock.Now().UTC().Truncate(time.Millisecond),
+		ID: k.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value, ValidFrom: c.ValidFrom,
+		ValidTo: c.ValidTo, Sources: from, Version: 1, CreatedAt: k.Clock.Now().UTC().Truncate(time.Millisecond),
 	}}
+	if p.after != nil {
+		h.endBy(p.after.Fact)
+	}
 	step := core.FactStep{User: k.user, Events: []core.Event{k.event(k.caller, core.EventFactCreated, core.EventData{
 		"user_id": string(k.user), "fact_id": string(h.ID),
 	})}}
-	var ended held // what the holder is then
+	move := core.FactKeyMove{Key: key}
+	if h.current() {
+		move.Now = core.FactBlob(h.ID)
+	}
+	ended := make([]held, len(p.before)) // what those before it are then
 	var err error
-	switch {
-	case holder == nil:
-		step.Keys = []core.FactKeyMove{{Key: key, Now: core.FactBlob(h.ID)}}
-	case h.ValidFrom.Before(holder.ValidFrom):
-		until := holder.ValidFrom
-		h.ValidTo, h.SupersededBy = &until, holder.ID
-	default:
-		if ended, err = k.supersede(ctx, &step, *holder, h.Fact); err != nil {
+	for i, before := range p.before {
+		if before.current() {
+			move.Was = core.FactBlob(before.ID)
+		}
+		if ended[i], err = k.supersede(ctx, &step, *before, h.Fact); err != nil {
 			return core.Fact{}, err
 		}
-		step.Keys = []core.FactKeyMove{{Key: key, Was: core.FactBlob(holder.ID), Now: core.FactBlob(h.ID)}}
+	}
+	if move.Was != move.Now {
+		step.Keys = []core.FactKeyMove{move}
 	}
 	if h.record, err = k.seal(ctx, k.caller.Tenant, k.user, h, takenAt); err != nil {
 		return core.Fact{}, err
@@ -107,8 +104,8 @@ func (k *known) add(ctx context.Context, c core.FactCandidate, key string, holde
 	if err := k.commit(ctx, k.caller, k.op, step); err != nil {
 		return core.Fact{}, err
 	}
-	if len(step.Rewritten) > 0 {
-		*holder = ended
+	for i, before := range p.before {
+		*before = ended[i]
 	}
 	k.all = append(k.all, h)
 	return h.Fact, nil
@@ -123,7 +120,7 @@ func (k *known) supersede(ctx context.Context, step *core.FactStep, old held, by
 	if old.record, err = k.seal(ctx, k.caller.Tenant, k.user, old, old.record.LastTakenAt); err != nil {
 		return held{}, err
 	}
-	step.Rewritten = []core.FactRewrite{{New: old.record, IfVersion: was}}
+	step.Rewritten = append(step.Rewritten, core.FactRewrite{New: old.record, IfVersion: was})
 	step.Events = append(step.Events, k.event(k.caller, core.EventFactSuperseded, core.EventData{
 		"user_id": string(k.user), "fact_id": string(old.ID), "superseded_by": string(by.ID),
 	}))

@@ -9,7 +9,7 @@ import (
 
 // Query selects facts.
 type Query struct {
-	Superseded bool       // also those that hold no more
+	Superseded bool       // also those that do not hold now
 	AsOf       *time.Time // those that held then; Superseded does not count
 }
 
@@ -31,7 +31,7 @@ func (q Query) selects(f core.Fact, now time.Time) bool {
 	case q.Superseded:
 		return true
 	}
-	return f.SupersededBy == "" && (f.ValidTo == nil || now.Before(*f.ValidTo))
+	return Holds(f, now)
 }
 
 // Holds reports whether a fact holds at a time.
@@ -88,16 +88,17 @@ func (s *Service) Facts(ctx context.Context, caller core.Caller, user core.UserI
 	return list, nil
 }
 
-// Known returns all that nothing superseded, by arrival, for an index: who asks
-// it looks at the times itself.
+// Known returns all that have not ended, by arrival, for an index: who asks it
+// looks at the times itself, and some begin later.
 func (s *Service) Known(ctx context.Context, tenant core.TenantID, user core.UserID) ([]core.KnownFact, error) {
 	all, err := s.load(ctx, tenant, user)
 	if err != nil {
 		return nil, err
 	}
 	var list []core.KnownFact
+	now := s.Clock.Now()
 	for _, h := range all {
-		if h.SupersededBy == "" {
+		if h.running(now) {
 			list = append(list, core.KnownFact{Fact: h.Fact, TakenAt: h.record.LastTakenAt})
 		}
 	}

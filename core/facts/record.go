@@ -35,8 +35,12 @@ type held struct {
 	record core.BlobRecord
 }
 
-// current reports whether a fact holds now, as far as is known.
+// current reports whether no end of a fact is known: the one of its topic that is
+// has the key.
 func (h held) current() bool { return h.ValidTo == nil && h.SupersededBy == "" }
+
+// running reports whether a fact has not ended yet; it may begin later.
+func (h held) running(now time.Time) bool { return h.ValidTo == nil || now.Before(*h.ValidTo) }
 
 func (s *Service) open(ctx context.Context, tenant core.TenantID, r core.BlobRecord) (held, error) {
 	plain, err := s.Seal.Open(ctx, core.BlobPlace(tenant, r), r.Sealed)

@@ -19,13 +19,15 @@ type NewFact struct {
 	Attribute string
 	Value     string
 
-	// ValidTo and SupersededBy make it history from the start: it takes no
-	// other fact's place.
+	// An end that is past and SupersededBy make it history from the start: it
+	// takes no other fact's place.
 	ValidTo      *time.Time
 	SupersededBy core.FactID
 }
 
-func (n NewFact) history() bool { return n.ValidTo != nil || n.SupersededBy != "" }
+func (n NewFact) history(now time.Time) bool {
+	return n.ValidTo != nil && !now.Before(*n.ValidTo) || n.SupersededBy != ""
+}
 
 // named are the sources, taken in now as far as is known here.
 func (n NewFact) named(now time.Time) []core.FactSource {
@@ -79,6 +81,10 @@ func (n NewFact) candidate(now time.Time) core.FactCandidate {
 	if n.ValidFrom != nil {
 		c.ValidFrom = n.ValidFrom.UTC().Truncate(time.Millisecond)
 	}
+	if n.ValidTo != nil {
+		until := n.ValidTo.UTC().Truncate(time.Millisecond)
+		c.ValidTo = &until
+	}
 	return c
 }
 
@@ -106,12 +112,8 @@ func (s *Service) addHistory(ctx context.Context, caller core.Caller, op core.Op
 	}
 	h := held{key: key, Fact: core.Fact{
 		ID: s.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value,
-		ValidFrom: c.ValidFrom, SupersededBy: n.SupersededBy, Sources: n.named(now), Version: 1, CreatedAt: now,
+		ValidFrom: c.ValidFrom, ValidTo: c.ValidTo, SupersededBy: n.SupersededBy, Sources: n.named(now), Version: 1, CreatedAt: now,
 	}}
-	if n.ValidTo != nil {
-		until := n.ValidTo.UTC().Truncate(time.Millisecond)
-		h.ValidTo = &until
-	}
 	record, err := s.seal(ctx, caller.Tenant, user, h, now)
 	if err != nil {
 		return core.Fact{}, err
