@@ -21,8 +21,12 @@ func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user 
 	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	c := n.candidate(now)
-	if n.history(now) {
-		return s.addHistory(ctx, caller, op, user, n, c, now)
+	by, err := s.successor(ctx, caller, user, n, &c)
+	if err != nil {
+		return core.Fact{}, err
+	}
+	if c.ValidTo != nil && !now.Before(*c.ValidTo) {
+		return s.addHistory(ctx, caller, op, user, n, c, by, now)
 	}
 	k := known{Service: s, caller: caller, op: op, user: user}
 	f, err := k.keep(ctx, c, n.named(now), now)

@@ -44,11 +44,14 @@ func (s *Service) update(ctx context.Context, caller core.Caller, user core.User
 		}
 		changed = true
 	}
-	if p.ValidTo.Set && !sameTime(p.ValidTo.Value, h.ValidTo) {
+	if p.ValidTo.Set && (!sameTime(p.ValidTo.Value, h.ValidTo) || p.ValidTo.Value == nil && h.SupersededBy != "") {
 		if p.ValidTo.Value != nil && p.ValidTo.Value.Before(h.ValidFrom) {
 			return core.Fact{}, core.Invalid("valid_to", "must not be before valid_from, "+h.ValidFrom.Format(time.RFC3339Nano), nil)
 		}
-		h.ValidTo = p.ValidTo.Value
+		h.ValidTo, h.until = p.ValidTo.Value, p.ValidTo.Value
+		if h.ValidTo == nil {
+			h.SupersededBy = ""
+		}
 		changed = true
 	}
 	if !changed {
@@ -93,27 +96,54 @@ func sameTime(a, b *time.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
-// Delete forgets a fact. It needs memory:write.
+// Delete forgets a fact; what it had superseded holds again. It needs
+// memory:write.
 func (s *Service) Delete(ctx context.Context, caller core.Caller, user core.UserID, id core.FactID) error {
 	if err := caller.Require(core.ScopeMemoryWrite); err != nil {
 		return err
 	}
 	return retry(func() error {
-		h, err := s.find(ctx, caller, user, id)
+		all, err := s.load(ctx, caller.Tenant, user)
 		if err != nil {
 			return err
 		}
-		return s.remove(ctx, caller, user, core.EventMemoryDeleted, []held{h})
+		at := slices.IndexFunc(all, func(h held) bool { return h.ID == id && s.live(caller, h.record) })
+		if at < 0 {
+			return core.NotFound()
+		}
+		lost, rest := without(all, at)
+		return s.remove(ctx, caller, user, core.EventMemoryDeleted, lost, rest)
 	})
 }
 
-// remove deletes facts in one step.
-func (s *Service) remove(ctx context.Context, caller core.Caller, user core.UserID, kind core.EventType, list []held) error {
-	step := core.FactStep{User: user, Events: []core.Event{s.event(caller, kind, core.EventData{
-		"user_id": string(user), "facts": int64(len(list)),
-	})}}
-	for _, h := range list {
+// remove deletes facts and rewrites those of the others that changed, in one
+// step. What they had superseded holds again, unless they expired: that takes
+// nothing back.
+func (s *Service) remove(ctx context.Context, caller core.Caller, user core.UserID, kind core.EventType, lost []held, rest left) error {
+	step := core.FactStep{User: user}
+	if kind == core.EventMemoryDeleted {
+		step.Keys = rest.revive(lost)
+	}
+	for _, h := range rest.facts {
+		if !rest.changed[h.ID] {
+			continue
+		}
+		was := h.Version
+		h.Version++
+		record, err := s.seal(ctx, caller.Tenant, user, h, h.record.LastTakenAt)
+		if err != nil {
+			return err
+		}
+		step.Rewritten = append(step.Rewritten, core.FactRewrite{New: record, IfVersion: was})
+	}
+	if len(lost) > 0 {
+		step.Events = append(step.Events, s.event(caller, kind, core.EventData{"user_id": string(user), "facts": int64(len(lost))}))
+	}
+	for _, h := range lost {
 		step.Deleted = append(step.Deleted, core.FactDelete{ID: h.record.ID, IfVersion: h.Version})
+	}
+	if len(step.Deleted)+len(step.Rewritten) == 0 {
+		return nil
 	}
 	return s.write(ctx, caller, core.Op{}, step)
 }
@@ -129,7 +159,9 @@ func (s *Service) Unlearn(ctx context.Context, caller core.Caller, user core.Use
 		}
 		kept := slices.DeleteFunc(slices.Clone(h.Sources), gone)
 		lost, changed = len(kept) == 0, len(kept) < len(h.Sources)
-		h.Sources = kept
+		if changed {
+			h.Sources, h.record.LastTakenAt = kept, newest(kept)
+		}
 		return lost, changed
 	})
 }
@@ -149,23 +181,19 @@ func (s *Service) forget(ctx context.Context, caller core.Caller, user core.User
 			return err
 		}
 		var lost []held
-		var rewritten []core.FactRewrite
+		rest := left{changed: map[core.FactID]bool{}}
 		for _, h := range all {
-			was := h.Version
 			gone, changed := look(&h)
-			switch {
-			case gone:
+			if gone {
 				lost = append(lost, h)
-			case changed:
-				h.Version++
-				record, err := s.seal(ctx, caller.Tenant, user, h, newest(h.Sources))
-				if err != nil {
-					return err
-				}
-				rewritten = append(rewritten, core.FactRewrite{New: record, IfVersion: was})
+				continue
+			}
+			rest.facts = append(rest.facts, h)
+			if changed {
+				rest.changed[h.ID] = true
 			}
 		}
-		return s.settle(ctx, caller, user, kind, lost, rewritten)
+		return s.remove(ctx, caller, user, kind, lost, rest)
 	})
 }
 
@@ -175,16 +203,4 @@ func newest(sources []core.FactSource) (at time.Time) {
 		at = later(at, from.TakenAt)
 	}
 	return at
-}
-
-func (s *Service) settle(ctx context.Context, caller core.Caller, user core.UserID, kind core.EventType, lost []held, rewritten []core.FactRewrite) error {
-	if len(rewritten) > 0 {
-		if err := s.write(ctx, caller, core.Op{}, core.FactStep{User: user, Rewritten: rewritten}); err != nil {
-			return err
-		}
-	}
-	if len(lost) == 0 {
-		return nil
-	}
-	return s.remove(ctx, caller, user, kind, lost)
 }

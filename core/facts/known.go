@@ -70,7 +70,7 @@ func (k *known) confirm(ctx context.Context, h *held, from []core.FactSource, ta
 // add keeps a new fact in its slot: those before it end as it begins, and it
 // ends as the next begins, at the latest.
 func (k *known) add(ctx context.Context, c core.FactCandidate, key string, p slot, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
-	h := held{key: key, Fact: core.Fact{
+	h := held{until: c.ValidTo, key: key, Fact: core.Fact{
 		ID: k.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value, ValidFrom: c.ValidFrom,
 		ValidTo: c.ValidTo, Sources: from, Version: 1, CreatedAt: k.Clock.Now().UTC().Truncate(time.Millisecond),
 	}}

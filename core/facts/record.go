@@ -18,6 +18,7 @@ type sealed struct {
 	ValidFrom    time.Time  `json:"valid_from"`
 	ValidTo      *time.Time `json:"valid_to,omitempty"`
 	SupersededBy string     `json:"superseded_by,omitempty"`
+	Until        *time.Time `json:"until,omitempty"` // with superseded_by
 	Sources      []source   `json:"sources,omitempty"`
 	CreatedAt    time.Time  `json:"created_at"`
 }
@@ -31,6 +32,7 @@ type source struct {
 // held is a fact with the record it is kept in.
 type held struct {
 	core.Fact
+	until  *time.Time // the end that somebody gave it, whatever superseded it; nil for none
 	key    string
 	record core.BlobRecord
 }
@@ -51,11 +53,14 @@ func (s *Service) open(ctx context.Context, tenant core.TenantID, r core.BlobRec
 	if err := json.Unmarshal(plain, &f); err != nil {
 		return held{}, err
 	}
-	h := held{key: f.Key, record: r, Fact: core.Fact{
+	h := held{until: f.Until, key: f.Key, record: r, Fact: core.Fact{
 		ID: core.BlobFact(r.ID), Text: f.Text, Subject: f.Subject, Attribute: f.Attribute, Value: f.Value,
 		ValidFrom: f.ValidFrom, ValidTo: f.ValidTo, SupersededBy: core.FactID(f.SupersededBy),
 		Version: r.Version, CreatedAt: f.CreatedAt,
 	}}
+	if h.SupersededBy == "" {
+		h.until = h.ValidTo
+	}
 	for _, from := range f.Sources {
 		if from.TakenAt.IsZero() {
 			from.TakenAt = r.LastTakenAt
@@ -76,6 +81,9 @@ func (s *Service) seal(ctx context.Context, tenant core.TenantID, user core.User
 		ID: core.FactBlob(h.ID), User: user, Kind: core.BlobSemantic,
 		FirstAt: h.ValidFrom, LastAt: h.ValidFrom, FirstTakenAt: takenAt, LastTakenAt: takenAt,
 		Version: h.Version,
+	}
+	if h.SupersededBy != "" {
+		f.Until = h.until
 	}
 	for _, from := range h.Sources {
 		f.Sources = append(f.Sources, source(from))

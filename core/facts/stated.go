@@ -19,14 +19,11 @@ type NewFact struct {
 	Attribute string
 	Value     string
 
-	// An end that is past and SupersededBy make it history from the start: it
-	// takes no other fact's place.
+	// An end that is past makes it history from the start: it takes no other
+	// fact's place. Without one it ends as the fact that superseded it begins. One
+	// that is not there superseded nothing: the fact holds as if none were named.
 	ValidTo      *time.Time
 	SupersededBy core.FactID
-}
-
-func (n NewFact) history(now time.Time) bool {
-	return n.ValidTo != nil && !now.Before(*n.ValidTo) || n.SupersededBy != ""
 }
 
 // named are the sources, taken in now as far as is known here.
@@ -94,15 +91,32 @@ func single(attribute string) bool {
 	return slices.ContainsFunc(rules, func(r rule) bool { return r.attribute == attribute && r.single })
 }
 
+// successor gives the fact that took a stated one's place, and ends that one as
+// it begins where nothing else is said. None where it is not there.
+func (s *Service) successor(ctx context.Context, caller core.Caller, user core.UserID, n NewFact, c *core.FactCandidate) (core.Fact, error) {
+	if n.SupersededBy == "" {
+		return core.Fact{}, nil
+	}
+	by, err := s.find(ctx, caller, user, n.SupersededBy)
+	switch {
+	case core.Is(err, core.CodeNotFound):
+		return core.Fact{}, nil
+	case err == nil && c.ValidTo == nil:
+		until := later(by.ValidFrom, c.ValidFrom)
+		c.ValidTo = &until
+	}
+	return by.Fact, err
+}
+
 // addHistory keeps a fact that holds no more; one that is there already is
 // returned.
-func (s *Service) addHistory(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, n NewFact, c core.FactCandidate, now time.Time) (core.Fact, error) {
+func (s *Service) addHistory(ctx context.Context, caller core.Caller, op core.Op, user core.UserID, n NewFact, c core.FactCandidate, by core.Fact, now time.Time) (core.Fact, error) {
 	all, err := s.load(ctx, caller.Tenant, user)
 	if err != nil {
 		return core.Fact{}, err
 	}
 	for _, h := range all {
-		if !h.current() && h.Text == c.Text && h.ValidFrom.Equal(c.ValidFrom) {
+		if !h.running(now) && h.Text == c.Text && h.ValidFrom.Equal(c.ValidFrom) {
 			return h.Fact, nil
 		}
 	}
@@ -112,8 +126,11 @@ func (s *Service) addHistory(ctx context.Context, caller core.Caller, op core.Op
 	}
 	h := held{key: key, Fact: core.Fact{
 		ID: s.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value,
-		ValidFrom: c.ValidFrom, ValidTo: c.ValidTo, SupersededBy: n.SupersededBy, Sources: n.named(now), Version: 1, CreatedAt: now,
+		ValidFrom: c.ValidFrom, ValidTo: c.ValidTo, SupersededBy: by.ID, Sources: n.named(now), Version: 1, CreatedAt: now,
 	}}
+	if by.ID == "" || !by.ValidFrom.Equal(*c.ValidTo) {
+		h.until = c.ValidTo
+	}
 	record, err := s.seal(ctx, caller.Tenant, user, h, now)
 	if err != nil {
 		return core.Fact{}, err

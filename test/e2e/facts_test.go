@@ -78,6 +78,9 @@ func TestFactsAreLearntSupersededAndForgotten(t *testing.T) {
 			c.untilFacts(t, "", "I love jazz!", "I moved to Porto last week.")
 			c.must(t, http.StatusNoContent, "DELETE", "/api/v1/users/ext:ada/conversations/ext:c2/memory/"+moved, nil)
 			c.untilFacts(t, "?include=superseded", "I live in Lisbon.", "I love jazz!")
+			c.untilFacts(t, "", "I live in Lisbon.", "I love jazz!") // what it had superseded holds again
+			say("c3", "I live in Rome.")
+			c.untilFacts(t, "", "I love jazz!", "I live in Rome.")
 			stated := c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "Prefers short answers", "valid_from": "2024-01-01T00:00:00Z"})
 			fact := factsOfAda + "/" + stated.text("id")
 			c.must(t, http.StatusOK, "PATCH", fact, object{"text": "Prefers long answers"})
