@@ -61,7 +61,7 @@ type Error struct {
 
 	Scope      Scopes        // with CodeInsufficientScope: what is missing
 	Quota      *QuotaUse     // with CodeQuotaExhausted
-	ExistingID string        // with CodeExternalRefTaken
+	ExistingID string        // with CodeExternalRefTaken; with CodeVersionConflict where it is no race
 	RetryAfter time.Duration // with CodeRateLimited, CodeUnavailable, CodeKeyManagement
 
 	Cause error

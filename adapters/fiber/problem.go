@@ -69,7 +69,7 @@ type problem struct {
 	Quota      string         `json:"quota,omitzero" doc:"With quota_exhausted: its name."`
 	Limit      *int64         `json:"limit,omitzero" doc:"With quota_exhausted: its limit."`
 	Used       *int64         `json:"used,omitzero" doc:"With quota_exhausted: how much of it is used."`
-	ExistingID string         `json:"existing_id,omitzero" doc:"With external_ref_taken: who has the reference."`
+	ExistingID string         `json:"existing_id,omitzero" doc:"With external_ref_taken: who has the reference. With version_conflict of a fact: the fact that it conflicts with."`
 }
 
 type problemField struct {

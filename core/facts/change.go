@@ -26,17 +26,21 @@ func (s *Service) Update(ctx context.Context, caller core.Caller, user core.User
 		}
 	}
 	err = retry(func() error {
-		h, err := s.find(ctx, caller, user, id)
+		all, err := s.load(ctx, caller.Tenant, user)
 		if err != nil {
 			return err
 		}
-		out, err = s.update(ctx, caller, user, h, p)
+		at := s.at(caller, all, id)
+		if at < 0 {
+			return core.NotFound()
+		}
+		out, err = s.update(ctx, caller, user, all, all[at], p)
 		return err
 	})
 	return out, err
 }
 
-func (s *Service) update(ctx context.Context, caller core.Caller, user core.UserID, h held, p Patch) (core.Fact, error) {
+func (s *Service) update(ctx context.Context, caller core.Caller, user core.UserID, all []held, h held, p Patch) (core.Fact, error) {
 	was, changed := h, false
 	if p.Text != nil && *p.Text != h.Text {
 		if err := s.reword(ctx, caller.Tenant, user, &h, *p.Text); err != nil {
@@ -45,17 +49,18 @@ func (s *Service) update(ctx context.Context, caller core.Caller, user core.User
 		changed = true
 	}
 	if p.ValidTo.Set && (!sameTime(p.ValidTo.Value, h.ValidTo) || p.ValidTo.Value == nil && h.SupersededBy != "") {
-		if p.ValidTo.Value != nil && p.ValidTo.Value.Before(h.ValidFrom) {
-			return core.Fact{}, core.Invalid("valid_to", "must not be before valid_from, "+h.ValidFrom.Format(time.RFC3339Nano), nil)
-		}
-		h.ValidTo, h.until = p.ValidTo.Value, p.ValidTo.Value
-		if h.ValidTo == nil {
-			h.SupersededBy = ""
+		if err := h.end(p.ValidTo.Value); err != nil {
+			return core.Fact{}, err
 		}
 		changed = true
 	}
 	if !changed {
 		return h.Fact, nil
+	}
+	if h.key != was.key || p.ValidTo.Set {
+		if err := clash(all, h, s.Clock.Now()); err != nil {
+			return core.Fact{}, err
+		}
 	}
 	h.Version++
 	record, err := s.seal(ctx, caller.Tenant, user, h, h.record.LastTakenAt)
@@ -65,6 +70,35 @@ func (s *Service) update(ctx context.Context, caller core.Caller, user core.User
 	return h.Fact, s.write(ctx, caller, core.Op{}, core.FactStep{
 		User: user, Rewritten: []core.FactRewrite{{New: record, IfVersion: was.Version}}, Keys: moves(was, h),
 	})
+}
+
+// end is somebody's word on until when a fact holds. nil: no end is known, and
+// nothing superseded it.
+func (h *held) end(at *time.Time) error {
+	if at != nil && at.Before(h.ValidFrom) {
+		return core.Invalid("valid_to", "must not be before valid_from, "+h.ValidFrom.Format(time.RFC3339Nano), nil)
+	}
+	h.ValidTo, h.until = at, at
+	if at == nil {
+		h.SupersededBy = ""
+	}
+	return nil
+}
+
+// clash refuses a fact that would hold while another one of its topic does.
+func clash(all []held, h held, now time.Time) error {
+	for _, other := range all {
+		if other.key != h.key || other.ID == h.ID || !h.running(now) || !other.running(now) {
+			continue
+		}
+		begins := later(h.ValidFrom, other.ValidFrom)
+		if Holds(h.Fact, begins) && Holds(other.Fact, begins) {
+			err := core.NewError(core.CodeVersionConflict, "The fact %s says something of the same matter for the same time. Delete it or end it, or this one.", other.ID)
+			err.ExistingID = string(other.ID)
+			return err
+		}
+	}
+	return nil
 }
 
 // moves gives up the key that a fact held, and takes the one that it is to hold.
@@ -107,7 +141,7 @@ func (s *Service) Delete(ctx context.Context, caller core.Caller, user core.User
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(all, func(h held) bool { return h.ID == id && s.live(caller, h.record) })
+		at := s.at(caller, all, id)
 		if at < 0 {
 			return core.NotFound()
 		}

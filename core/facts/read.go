@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/raven-memory/raven/core"
@@ -126,10 +127,14 @@ func (s *Service) find(ctx context.Context, caller core.Caller, user core.UserID
 	if err != nil {
 		return held{}, err
 	}
-	for _, h := range all {
-		if h.ID == id && s.live(caller, h.record) {
-			return h, nil
-		}
+	at := s.at(caller, all, id)
+	if at < 0 {
+		return held{}, core.NotFound()
 	}
-	return held{}, core.NotFound()
+	return all[at], nil
+}
+
+// at is where a fact that has not expired is among others; -1 for nowhere.
+func (s *Service) at(caller core.Caller, all []held, id core.FactID) int {
+	return slices.IndexFunc(all, func(h held) bool { return h.ID == id && s.live(caller, h.record) })
 }

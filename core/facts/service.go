@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
@@ -70,10 +71,13 @@ func (s *Service) commit(ctx context.Context, caller core.Caller, op core.Op, st
 	return s.Store.WriteFacts(ctx, caller.Tenant, op, step)
 }
 
-// retry tries a step again that others were faster than.
+// retry tries a step again that others were faster than. A conflict with what is
+// there, and named, is none that trying again resolves.
 func retry(step func() error) error {
 	for range maxTries {
-		if err := step(); !core.Is(err, core.CodeVersionConflict) {
+		err := step()
+		var e *core.Error
+		if !errors.As(err, &e) || e.Code != core.CodeVersionConflict || e.ExistingID != "" {
 			return err
 		}
 	}

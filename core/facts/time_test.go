@@ -1,6 +1,8 @@
 package facts_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,4 +96,41 @@ func TestWhatIsLearntBeginsNoLaterThanItWasHeard(t *testing.T) {
 	}})
 	w.ok(err)
 	w.want(facts.Query{}, "I live in Lisbon.")
+}
+
+func TestChangeThatMeetsAnotherFactNamesIt(t *testing.T) {
+	t.Parallel()
+	w := newLastingWorld(t)
+	lisbon, jazz := w.state("I live in Lisbon.", 2010), w.state("I love jazz.", 2010)
+	porto := w.state("I live in Porto.", 2020)
+	refused := func(f core.Fact, p facts.Patch, by core.Fact) {
+		t.Helper()
+		_, err := w.Update(t.Context(), w.caller, ada, f.ID, p)
+		var e *core.Error
+		if !errors.As(err, &e) || e.Code != core.CodeVersionConflict || e.ExistingID != string(by.ID) || !strings.Contains(e.Message, string(by.ID)) {
+			t.Errorf("got %v", err)
+		}
+	}
+	until := func(at *time.Time) facts.Patch {
+		return facts.Patch{ValidTo: core.Patch[time.Time]{Set: true, Value: at}}
+	}
+	text, far := "I live in Rome.", day(2040)
+	refused(jazz, facts.Patch{Text: &text}, porto)
+	refused(lisbon, until(nil), porto)
+	refused(lisbon, until(&far), porto)
+	w.want(facts.Query{}, "I love jazz.", "I live in Porto.")
+	end := day(2022)
+	_, err := w.end(porto, &end)
+	w.ok(err)
+	oslo := w.state("I live in Oslo.", 2030)
+	refused(lisbon, until(&far), oslo)
+	soon := day(2030)
+	_, err = w.end(lisbon, &soon)
+	w.ok(err)
+	refused(jazz, facts.Patch{Text: &text}, lisbon)
+	w.drop("I live in Lisbon.")
+	w.drop("I live in Oslo.")
+	_, err = w.Update(t.Context(), w.caller, ada, jazz.ID, facts.Patch{Text: &text})
+	w.ok(err)
+	w.wantAt(map[int][]string{2024: {text}, 2041: {text}})
 }

@@ -114,6 +114,12 @@ func TestBadFactsAreRefused(t *testing.T) {
 	c.must(t, http.StatusBadRequest, "GET", factsOfAda+"?cursor=x", nil)
 	c.must(t, http.StatusNotFound, "GET", "/api/v1/users/ext:nobody/facts", nil)
 	c.must(t, http.StatusNotFound, "PATCH", factsOfAda+"/fact_x", object{"text": "a"})
+	c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "I live in Lisbon."})
+	home := c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "I live in Porto."}).text("id")
+	jazz := c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "I love jazz."}).text("id")
+	if taken := c.must(t, http.StatusConflict, "PATCH", factsOfAda+"/"+jazz, object{"text": "I live in Rome."}); taken.text("existing_id") != home {
+		t.Errorf("got %s", taken.raw)
+	}
 	other := register(t, s.URL, "other", nil)
 	stated := c.must(t, http.StatusCreated, "POST", factsOfAda, object{"text": "x"})
 	other.must(t, http.StatusCreated, "PUT", "/api/v1/users/ext:ada", nil)
