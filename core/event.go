@@ -28,6 +28,7 @@ const (
 	EventMemoryExpired       EventType = "memory.expired"
 	EventMemoryDeleted       EventType = "memory.deleted"
 	EventFactCreated         EventType = "fact.created"
+	EventFactUpdated         EventType = "fact.updated"
 	EventFactSuperseded      EventType = "fact.superseded"
 	EventQuotaExhausted      EventType = "quota.exhausted"
 	EventEncryptionRotated   EventType = "encryption.rotated"

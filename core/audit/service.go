@@ -83,7 +83,7 @@ func Types() []core.EventType {
 		core.EventUserCreated, core.EventUserUpdated, core.EventUserDeleted,
 		core.EventConversationCreated, core.EventConversationUpdated, core.EventConversationClosed,
 		core.EventMemoryFlushed, core.EventMemoryExpired, core.EventMemoryDeleted,
-		core.EventFactCreated, core.EventFactSuperseded, core.EventQuotaExhausted,
+		core.EventFactCreated, core.EventFactUpdated, core.EventFactSuperseded, core.EventQuotaExhausted,
 		core.EventEncryptionRotated, core.EventKeyUnavailable, core.EventAuthFailed, core.EventMemoryRead,
 	}
 }

@@ -69,7 +69,12 @@ func (s *Service) update(ctx context.Context, caller core.Caller, user core.User
 	}
 	return h.Fact, s.write(ctx, caller, core.Op{}, core.FactStep{
 		User: user, Rewritten: []core.FactRewrite{{New: record, IfVersion: was.Version}}, Keys: moves(was, h),
+		Events: []core.Event{s.updated(caller, user, h.ID)},
 	})
+}
+
+func (s *Service) updated(caller core.Caller, user core.UserID, id core.FactID) core.Event {
+	return s.event(caller, core.EventFactUpdated, core.EventData{"user_id": string(user), "fact_id": string(id)})
 }
 
 // end is somebody's word on until when a fact holds. nil: no end is known, and
@@ -155,8 +160,15 @@ func (s *Service) Delete(ctx context.Context, caller core.Caller, user core.User
 // nothing back.
 func (s *Service) remove(ctx context.Context, caller core.Caller, user core.UserID, kind core.EventType, lost []held, rest left) error {
 	step := core.FactStep{User: user}
+	if len(lost) > 0 {
+		step.Events = append(step.Events, s.event(caller, kind, core.EventData{"user_id": string(user), "facts": int64(len(lost))}))
+	}
 	if kind == core.EventMemoryDeleted {
-		step.Keys = rest.revive(lost)
+		var again []*held
+		again, step.Keys = rest.revive(lost)
+		for _, h := range again {
+			step.Events = append(step.Events, s.updated(caller, user, h.ID))
+		}
 	}
 	for _, h := range rest.facts {
 		if !rest.changed[h.ID] {
@@ -169,9 +181,6 @@ func (s *Service) remove(ctx context.Context, caller core.Caller, user core.User
 			return err
 		}
 		step.Rewritten = append(step.Rewritten, core.FactRewrite{New: record, IfVersion: was})
-	}
-	if len(lost) > 0 {
-		step.Events = append(step.Events, s.event(caller, kind, core.EventData{"user_id": string(user), "facts": int64(len(lost))}))
 	}
 	for _, h := range lost {
 		step.Deleted = append(step.Deleted, core.FactDelete{ID: h.record.ID, IfVersion: h.Version})

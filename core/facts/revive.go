@@ -18,9 +18,9 @@ func without(all []held, at int) ([]held, left) {
 }
 
 // revive lets what the lost facts had superseded hold again, until the end that
-// somebody gave it or until the next of its topic begins, and gives the keys that
-// it takes.
-func (l left) revive(lost []held) (keys []core.FactKeyMove) {
+// somebody gave it or until the next of its topic begins. It gives those, and the
+// keys that they take.
+func (l left) revive(lost []held) (ended []*held, keys []core.FactKeyMove) {
 	gone, holders := map[core.FactID]bool{}, map[string]core.BlobID{}
 	for _, h := range lost {
 		gone[h.ID] = true
@@ -28,7 +28,6 @@ func (l left) revive(lost []held) (keys []core.FactKeyMove) {
 			holders[h.key] = core.FactBlob(h.ID)
 		}
 	}
-	var ended []*held
 	for i := range l.facts {
 		if gone[l.facts[i].SupersededBy] {
 			ended = append(ended, &l.facts[i])
@@ -43,7 +42,7 @@ func (l left) revive(lost []held) (keys []core.FactKeyMove) {
 			keys = append(keys, core.FactKeyMove{Key: h.key, Was: holders[h.key], Now: core.FactBlob(h.ID)})
 		}
 	}
-	return keys
+	return ended, keys
 }
 
 // goOn lets a fact that was superseded hold on from where it ended.

@@ -1,6 +1,7 @@
 package facts_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -129,4 +130,30 @@ func TestStatedFactIsSupersededByOneThatIsThere(t *testing.T) {
 	if got := w.known(facts.Query{}); len(got) != 1 {
 		t.Errorf("%q hold at once", got)
 	}
+}
+
+func TestChangesOfFactsAreEvents(t *testing.T) {
+	t.Parallel()
+	w := newLastingWorld(t)
+	w.state("I live in Lisbn.", 2010)
+	lisbon := w.state("I live in Lisbon.", 2011)
+	text, end := "I live near Lisbon.", day(2020)
+	w.store.events = nil
+	wants := func(want ...core.EventType) {
+		t.Helper()
+		if !slices.Equal(w.store.events, want) {
+			t.Errorf("events %v, want %v", w.store.events, want)
+		}
+		w.store.events = nil
+	}
+	for range 2 { // the second changes nothing
+		_, err := w.Update(t.Context(), w.caller, ada, lisbon.ID, facts.Patch{Text: &text})
+		w.ok(err)
+	}
+	wants(core.EventFactUpdated)
+	_, err := w.end(lisbon, &end)
+	w.ok(err)
+	wants(core.EventFactUpdated)
+	w.drop(text)
+	wants(core.EventMemoryDeleted, core.EventFactUpdated) // what it had superseded holds again
 }

@@ -87,6 +87,13 @@ func TestFactsAreLearntSupersededAndForgotten(t *testing.T) {
 			c.untilFacts(t, "?as_of=2024-06-01T00:00:00Z", "Prefers long answers")
 			c.must(t, http.StatusOK, "PATCH", fact, object{"valid_to": "2024-05-01T00:00:00Z"})
 			c.untilFacts(t, "?as_of=2024-06-01T00:00:00Z")
+			changes := c.pages(t, auditPath+"?action=fact.updated") // Lisbon held again, and these two
+			if len(changes) != 3 {
+				t.Fatalf("the audit log has %v", changes)
+			}
+			if data, _ := changes[0]["data"].(map[string]any); len(data) != 2 || data["fact_id"] != stated.text("id") {
+				t.Errorf("the newest change is %v", changes[0])
+			}
 			c.must(t, http.StatusNoContent, "DELETE", fact, nil)
 			c.must(t, http.StatusNotFound, "DELETE", fact, nil)
 			c.must(t, http.StatusNoContent, "DELETE", "/api/v1/users/ext:ada/memory", nil)

@@ -25,6 +25,7 @@ const phrases = {
   'memory.deleted': (d) => ['Memory of ', userLink(d), ' deleted'],
   'memory.read': (d) => ['Memory of ', userLink(d), ' read: ', d.kind],
   'fact.created': (d) => ['Fact about ', userLink(d), ' learnt'],
+  'fact.updated': (d) => ['Fact about ', userLink(d), ' changed'],
   'fact.superseded': (d) => ['Fact about ', userLink(d), ' superseded by a newer one'],
   'quota.exhausted': (d) => ['Limit reached: ', code(d.quota)],
   'encryption.rotated': (d) => `Data key version ${d.key_version} made`,

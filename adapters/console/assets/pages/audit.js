@@ -12,7 +12,7 @@ import { pair } from './user.js';
 import { parseNote, verify } from '../verify.js';
 
 const types = ['tenant.created', 'tenant.deleted', 'tenant.suspended', 'tenant.resumed', 'settings.updated', 'key.created', 'key.rotated', 'key.revoked', 'user.created', 'user.updated', 'user.deleted',
-  'conversation.created', 'conversation.updated', 'conversation.closed', 'memory.flushed', 'memory.expired', 'memory.deleted', 'memory.read', 'fact.created', 'fact.superseded',
+  'conversation.created', 'conversation.updated', 'conversation.closed', 'memory.flushed', 'memory.expired', 'memory.deleted', 'memory.read', 'fact.created', 'fact.updated', 'fact.superseded',
   'quota.exhausted', 'encryption.rotated', 'encryption.key_unavailable', 'auth.failed'];
 
 const most = 20_000; // events that a page verifies; for more there is the command
