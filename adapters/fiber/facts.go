@@ -14,9 +14,9 @@ type newFactJSON struct {
 	Source    *newFactSourceJSON `json:"source,omitzero" doc:"The interaction that says so."`
 
 	Sources      []newFactSourceJSON `json:"sources,omitzero" maxItems:"20" doc:"In place of source: several interactions."`
-	Subject      *string             `json:"subject,omitzero" doc:"Whom it is about; default \"user\"."`
-	Attribute    *string             `json:"attribute,omitzero" nullable:"true" doc:"What it says of the subject, with value; left out, that is read from the text."`
-	Value        *string             `json:"value,omitzero" nullable:"true"`
+	Subject      *string             `json:"subject,omitzero" minLength:"1" doc:"Whom it is about; default \"user\"."`
+	Attribute    *string             `json:"attribute,omitzero" nullable:"true" minLength:"1" doc:"What it says of the subject, with value; left out, that is read from the text."`
+	Value        *string             `json:"value,omitzero" nullable:"true" minLength:"1"`
 	ValidTo      *instant            `json:"valid_to,omitzero" nullable:"true" doc:"Until when it holds or held. A fact that holds no more supersedes none."`
 	SupersededBy *string             `json:"superseded_by,omitzero" nullable:"true" doc:"The fact that took its place, by id."`
 }
@@ -136,6 +136,14 @@ func (s *Server) factAgain(r *request, made madeJSON) (answer, error) {
 }
 
 func (in newFactJSON) fact() (facts.NewFact, error) {
+	for _, given := range []struct {
+		location string
+		text     *string
+	}{{"subject", in.Subject}, {"attribute", in.Attribute}, {"value", in.Value}, {"superseded_by", in.SupersededBy}} {
+		if given.text != nil && *given.text == "" {
+			return facts.NewFact{}, core.Invalid(given.location, "must not be empty; leave it out for none", nil)
+		}
+	}
 	n := facts.NewFact{
 		Text: in.Text, ValidFrom: plainTime(in.ValidFrom), ValidTo: plainTime(in.ValidTo), Subject: orEmpty(in.Subject),
 		Attribute: orEmpty(in.Attribute), Value: orEmpty(in.Value), SupersededBy: core.FactID(orEmpty(in.SupersededBy)),

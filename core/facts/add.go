@@ -16,10 +16,10 @@ func (s *Service) Add(ctx context.Context, caller core.Caller, op core.Op, user 
 	if err := caller.Require(core.ScopeMemoryWrite); err != nil {
 		return core.Fact{}, err
 	}
-	if err := n.check(); err != nil {
+	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
+	if err := n.check(now); err != nil {
 		return core.Fact{}, err
 	}
-	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	c := n.candidate(now)
 	by, err := s.successor(ctx, caller, user, n, &c)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // an attribute the text is read by the rules.
 type NewFact struct {
 	Text      string
-	ValidFrom *time.Time // nil: from now on
+	ValidFrom *time.Time // nil: now
 	Sources   []core.FactSource
 
 	Subject   string // with Attribute and Value: what the text says
@@ -35,7 +35,7 @@ func (n NewFact) named(now time.Time) []core.FactSource {
 	return list
 }
 
-func (n NewFact) check() error {
+func (n NewFact) check(now time.Time) error {
 	var bad []core.FieldError
 	wrong := func(location, msg string) {
 		if msg != "" {
@@ -48,11 +48,15 @@ func (n NewFact) check() error {
 			wrong(location, core.CheckFact(text))
 		}
 	}
+	begins := now
+	if n.ValidFrom != nil {
+		begins = *n.ValidFrom
+	}
 	switch {
 	case (n.Attribute == "") != (n.Value == ""):
 		wrong("attribute", "goes with value; give both or neither")
-	case n.ValidTo != nil && n.ValidFrom != nil && n.ValidTo.Before(*n.ValidFrom):
-		wrong("valid_to", "must not be before valid_from")
+	case n.ValidTo != nil && n.ValidTo.Before(begins):
+		wrong("valid_to", "must not be before valid_from, which is now where it is left out")
 	case len(n.Sources) > core.MaxFactSources:
 		wrong("sources", "must not be more than 20")
 	}

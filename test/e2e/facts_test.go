@@ -113,6 +113,9 @@ func TestBadFactsAreRefused(t *testing.T) {
 	for _, body := range []object{
 		{}, {"text": ""}, {"text": strings.Repeat("x", 2001)}, {"text": 1}, {"text": "a", "valid_from": "yesterday"},
 		{"text": "a", "source": object{"interaction_id": "nothing"}}, {"text": "a", "color": "red"}, {"text": "a", "source": "x"},
+		{"text": "a", "valid_to": "2020-01-01T00:00:00Z"}, {"text": "a", "valid_from": "2021-01-01T00:00:00Z", "valid_to": "2020-01-01T00:00:00Z"},
+		{"text": "a", "subject": ""}, {"text": "a", "attribute": "", "value": ""}, {"text": "a", "attribute": "likes", "value": ""},
+		{"text": "a", "superseded_by": ""}, {"text": "a", "superseded_by": "x"},
 	} {
 		c.must(t, http.StatusUnprocessableEntity, "POST", factsOfAda, body)
 	}
