@@ -192,7 +192,7 @@ func (s *Service) remove(ctx context.Context, caller core.Caller, user core.User
 }
 
 // Unlearn forgets what rests on interactions that are about to be forgotten and
-// on nothing else; from the others it takes the sources, and they last as long as
+// on nothing else, not on somebody's word either; from the others it takes the sources, and they last as long as
 // the newest that is left. It is called before the interactions go, so that a
 // crash in between leaves no fact without its source.
 func (s *Service) Unlearn(ctx context.Context, caller core.Caller, user core.UserID, gone func(core.FactSource) bool) error {
@@ -201,9 +201,9 @@ func (s *Service) Unlearn(ctx context.Context, caller core.Caller, user core.Use
 			return false, false
 		}
 		kept := slices.DeleteFunc(slices.Clone(h.Sources), gone)
-		lost, changed = len(kept) == 0, len(kept) < len(h.Sources)
+		lost, changed = len(kept) == 0 && h.stated.IsZero(), len(kept) < len(h.Sources)
 		if changed {
-			h.Sources, h.record.LastTakenAt = kept, newest(kept)
+			h.Sources, h.record.LastTakenAt = kept, later(newest(kept), h.stated)
 		}
 		return lost, changed
 	})

@@ -45,13 +45,18 @@ func (k *known) keep(ctx context.Context, c core.FactCandidate, from []core.Fact
 	return kept, err
 }
 
-// confirm adds the sources to a fact that was said again.
+// confirm adds the sources to a fact that was said again, or that it was stated
+// without any.
 func (k *known) confirm(ctx context.Context, h *held, from []core.FactSource, takenAt time.Time) (core.Fact, error) {
 	fresh := slices.DeleteFunc(slices.Clone(from), func(f core.FactSource) bool { return slices.ContainsFunc(h.Sources, f.Same) })
-	if len(fresh) == 0 {
+	states := len(from) == 0 && h.stated.IsZero()
+	if len(fresh) == 0 && !states {
 		return h.Fact, nil
 	}
 	now := *h
+	if states {
+		now.stated = takenAt
+	}
 	now.Version++
 	now.Sources = append(slices.Clone(h.Sources), fresh...)
 	now.Sources = now.Sources[max(0, len(now.Sources)-core.MaxFactSources):]
@@ -74,6 +79,9 @@ func (k *known) add(ctx context.Context, c core.FactCandidate, key string, p slo
 		ID: k.IDs.Fact(), Text: c.Text, Subject: c.Subject, Attribute: c.Attribute, Value: c.Value, ValidFrom: c.ValidFrom,
 		ValidTo: c.ValidTo, Sources: from, Version: 1, CreatedAt: k.Clock.Now().UTC().Truncate(time.Millisecond),
 	}}
+	if len(from) == 0 {
+		h.stated = takenAt
+	}
 	if p.after != nil {
 		h.endBy(p.after.Fact)
 	}

@@ -20,6 +20,7 @@ type sealed struct {
 	SupersededBy string     `json:"superseded_by,omitempty"`
 	Until        *time.Time `json:"until,omitempty"` // with superseded_by
 	Sources      []source   `json:"sources,omitempty"`
+	StatedAt     time.Time  `json:"stated_at,omitzero"` // with sources
 	CreatedAt    time.Time  `json:"created_at"`
 }
 
@@ -34,6 +35,7 @@ type held struct {
 	core.Fact
 	until  *time.Time // the end that somebody gave it, whatever superseded it; nil for none
 	key    string
+	stated time.Time // when somebody stated it without a source; zero for never
 	record core.BlobRecord
 }
 
@@ -53,13 +55,16 @@ func (s *Service) open(ctx context.Context, tenant core.TenantID, r core.BlobRec
 	if err := json.Unmarshal(plain, &f); err != nil {
 		return held{}, err
 	}
-	h := held{until: f.Until, key: f.Key, record: r, Fact: core.Fact{
+	h := held{until: f.Until, key: f.Key, stated: f.StatedAt, record: r, Fact: core.Fact{
 		ID: core.BlobFact(r.ID), Text: f.Text, Subject: f.Subject, Attribute: f.Attribute, Value: f.Value,
 		ValidFrom: f.ValidFrom, ValidTo: f.ValidTo, SupersededBy: core.FactID(f.SupersededBy),
 		Version: r.Version, CreatedAt: f.CreatedAt,
 	}}
 	if h.SupersededBy == "" {
 		h.until = h.ValidTo
+	}
+	if len(f.Sources) == 0 {
+		h.stated = r.LastTakenAt
 	}
 	for _, from := range f.Sources {
 		if from.TakenAt.IsZero() {
@@ -84,6 +89,9 @@ func (s *Service) seal(ctx context.Context, tenant core.TenantID, user core.User
 	}
 	if h.SupersededBy != "" {
 		f.Until = h.until
+	}
+	if len(h.Sources) > 0 {
+		f.StatedAt = h.stated
 	}
 	for _, from := range h.Sources {
 		f.Sources = append(f.Sources, source(from))
