@@ -80,7 +80,11 @@ func (r *rule) match(part string) (attribute, value string, ok bool) {
 	if m == nil {
 		return "", "", false
 	}
-	attribute, value = r.attribute, phrase(m[len(m)-1])
+	attribute, value = r.attribute, m[len(m)-1]
+	if begins[attribute] {
+		value = untimed(value)
+	}
+	value = phrase(value)
 	if len(m) == 3 {
 		of := phrase(m[1])
 		if of == "" {

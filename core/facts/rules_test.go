@@ -24,6 +24,19 @@ func TestRulesFindWhatPeopleSayOfThemselves(t *testing.T) {
 		"My name is Ada Lovelace.":                              "name: Ada Lovelace",
 		"Hey, I live in Lisbon now, near the river.":            "lives in: Lisbon",
 		"I just moved to New York last month!":                  "lives in: New York",
+		"I moved to Oslo in May, and I am allergic to peanuts.": "lives in: Oslo",
+		"I moved to Oslo back in 2019 with my wife":             "lives in: Oslo",
+		"I moved to New York City two years ago.":               "lives in: New York City",
+		"I've recently moved to Rio de Janeiro last year.":      "lives in: Rio de Janeiro",
+		"I moved to Oslo for the past three years":              "lives in: Oslo",
+		"I live in Oslo since May":                              "lives in: Oslo",
+		"I was born in Oslo in the 1980s.":                      "comes from: Oslo",
+		"I got a job as a nurse in early 2020.":                 "works as: nurse",
+		"I went to Japan in the spring of 2019!":                "has been to: Japan",
+		"I went to Lake May in Finland.":                        "has been to: Lake May in Finland",
+		"I graduated from MIT in 2015":                          "graduated from: MIT",
+		"I love Paris in May.":                                  "likes: Paris in May",
+		"My birthday is in May.":                                "birthday: in May",
 		"I'm originally from Porto.":                            "comes from: Porto",
 		"I work as a nurse at the city hospital":                "works as: nurse at the city hospital",
 		"I'm a software engineer.":                              "works as: software engineer",
@@ -65,7 +78,7 @@ func TestRulesFindNothingRatherThanSomethingWrong(t *testing.T) {
 		"Do I like jazz?", "If I lived in Paris I would be happy.", "I wish I was a doctor.", "I used to live in Rome.",
 		"She said I live in Berlin.", `"I live in Berlin" is a song.`, "I might move to Spain.", "I'm from there too.",
 		"I'm a bit tired.", "I'm a mess today.", "I work hard.", "I love you!", "I enjoy talking to you.", "Here's my horse painting.",
-		"You live in Lisbon.", "I don't live in Lisbon.", "I'm not a doctor.", "Imagine I'm a pilot.", "[I live in a caption]",
+		"I was born in May.", "I was born in June 1990.", "You live in Lisbon.", "I don't live in Lisbon.", "I'm not a doctor.", "Imagine I'm a pilot.", "[I live in a caption]",
 	} {
 		if got := say(core.RoleUser, "", text); len(got) > 0 {
 			t.Errorf("%q gave %q", text, got)

@@ -147,12 +147,49 @@ func proper(value string) bool {
 
 var particles = map[string]bool{"of": true, "de": true, "la": true, "van": true, "von": true, "the": true, "and": true}
 
-// place reports whether a phrase begins with a name, as those of places do.
+// place reports whether a phrase begins with a name, as those of places do, and
+// not with that of a month: many say when they were born.
 func place(value string) bool {
 	value = strings.TrimPrefix(value, "the ")
 	r, _ := utf8.DecodeRuneInString(value)
-	return unicode.IsUpper(r) && len(strings.Fields(value)) <= 5
+	return unicode.IsUpper(r) && len(strings.Fields(value)) <= 5 && !month.MatchString(value)
 }
+
+// begins are the attributes of what begins at some time: a time after the value
+// says when it did. What somebody likes, they may like in May alone.
+var begins = map[string]bool{
+	"lives in": true, "comes from": true, "has been to": true, "works as": true, "works at": true, "volunteers at": true,
+	"joined": true, "adopted": true, "graduated from": true,
+}
+
+// untimed cuts a value off where a time begins.
+func untimed(value string) string {
+	if at := when.FindStringIndex(value); at != nil {
+		return value[:at[0]]
+	}
+	return value
+}
+
+const (
+	months = `(?:January|February|March|April|May|June|July|August|September|October|November|December)\b`
+	days   = `(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b`
+	many   = `(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|\d+|(?:a )?few|a couple(?: of)?|several|many)`
+	spell  = `(?:day|week|month|year|decade)s?`
+)
+
+var (
+	month = regexp.MustCompile(`^` + months)
+	when  = regexp.MustCompile(`\s(?:` + strings.Join([]string{
+		`(?:back )?in (?:early |late |mid-? ?)?(?:(?:19|20)\d\d\b|` + months + `)`,
+		`(?:back )?in (?:the )?(?:early |late |mid-? ?)?(?:spring|summer|autumn|fall|winter|(?:19|20)?\d0s)\b`,
+		`on (?:` + months + `|` + days + `)`,
+		`(?:about |over |almost |nearly |more than )?` + many + ` ` + spell + ` (?:ago|back)\b`,
+		`(?:a )?(?:long|short|some|little)(?: while| time)? ago\b`, `a while (?:ago|back)\b`,
+		`for (?:the (?:last|past) |about |over |almost |nearly |more than )?(?:` + many + ` )?` + spell + `\b`,
+		`(?:earlier )?(?:last|this) (?:week|weekend|month|year|spring|summer|autumn|fall|winter|` + months + `|` + days + `)`,
+		`recently\b`, `since\b`,
+	}, "|") + `)`)
+)
 
 // counted is some of what people have and count.
 const counted = `(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|twin|\d{1,2}) (?:\w+ )?(?:kids?|children|child|sons?|daughters?|dogs?|cats?|pups?|puppies|kittens|turtles|horses|chickens|brothers?|sisters?|siblings|grandchildren)\b`
