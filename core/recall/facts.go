@@ -18,7 +18,7 @@ const TypeFact = "fact"
 // one part in so many of the budget.
 const factShare = 4
 
-// factReader reads what is known of a user: facts that nothing superseded.
+// factReader reads what is known of a user: facts that have not ended.
 type factReader interface {
 	Known(ctx context.Context, tenant core.TenantID, user core.UserID) ([]core.KnownFact, error)
 }

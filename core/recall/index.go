@@ -43,7 +43,7 @@ type index struct {
 	speakerOf    map[string]int32   // by name
 	named        map[string][]int32 // speakers, by each word of their names
 
-	facts   []known // that nothing superseded
+	facts   []known // that have not ended
 	vectors vectors
 
 	length int64 // of all turns together
