@@ -192,9 +192,10 @@ func (s *Service) remove(ctx context.Context, caller core.Caller, user core.User
 }
 
 // Unlearn forgets what rests on interactions that are about to be forgotten and
-// on nothing else, not on somebody's word either; from the others it takes the sources, and they last as long as
-// the newest that is left. It is called before the interactions go, so that a
-// crash in between leaves no fact without its source.
+// on nothing else, not on somebody's word either; from the others it takes the
+// sources, and they last as long as the newest that is left. It is called before
+// the interactions go, so that a crash in between leaves no fact without its
+// source.
 func (s *Service) Unlearn(ctx context.Context, caller core.Caller, user core.UserID, gone func(core.FactSource) bool) error {
 	return s.forget(ctx, caller, user, core.EventMemoryDeleted, func(h *held) (lost, changed bool) {
 		if len(h.Sources) == 0 {
