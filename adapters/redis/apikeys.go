@@ -76,7 +76,7 @@ func (s *Store) APIKeys(ctx context.Context, tenant core.TenantID, page core.Pag
 // allKeys is every key of a tenant, also of one that was deleted.
 func (s *Store) allKeys(ctx context.Context, t tenantKeys) ([]core.KeyRecord, error) {
 	var hash *goredis.MapStringStringCmd
-	if err := s.pipe(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.apiKeys()) }); err != nil {
+	if err := s.pipeAlone(ctx, func(p goredis.Pipeliner) { hash = p.HGetAll(ctx, t.apiKeys()) }); err != nil {
 		return nil, err
 	}
 	return decodeKeys(t.id, hash.Val())
