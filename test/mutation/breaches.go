@@ -193,7 +193,7 @@ var breaches = []breach{
 	if err := m.users(ctx, progress); err != nil {
 		return err
 	}
-`, "./test/failpoints", "MovesMayEnd"},
+`, "./test/failpoints", "MovesMayEnd/migrate"},
 	{"name a backup before it is written", "app/backup.go", `	if err = write(f); err == nil {
 		err = f.Sync()
 	}
