@@ -33,6 +33,9 @@ func (s *Service) CreateConversation(ctx context.Context, caller core.Caller, op
 			"quota": "max_conversations_per_user", "user_id": string(user),
 		}),
 	})
+	if err == nil && stored.ID != record.ID { // an earlier run made it: it may be changed since, or gone
+		stored, err = s.Store.Conversation(ctx, caller.Tenant, user, stored.ID)
+	}
 	if err != nil {
 		return core.Conversation{}, err
 	}

@@ -111,6 +111,9 @@ func (s *Service) CreateUser(ctx context.Context, caller core.Caller, op core.Op
 		Event:     s.event(caller.Tenant, caller.Actor(), core.EventUserCreated, core.EventData{"user_id": string(record.ID)}),
 		Exhausted: s.event(caller.Tenant, caller.Actor(), core.EventQuotaExhausted, core.EventData{"quota": "max_users"}),
 	})
+	if err == nil && stored.ID != record.ID { // an earlier run made it: it may be changed since, or gone
+		stored, err = s.Store.User(ctx, caller.Tenant, stored.ID)
+	}
 	if err != nil {
 		return core.User{}, err
 	}

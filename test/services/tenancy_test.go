@@ -1,6 +1,7 @@
 package services
 
 import (
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -211,4 +212,48 @@ func TestLastUseIsNotedWithoutAWriteARequest(t *testing.T) {
 	if at := lastUse(); at == nil || !at.Equal(w.clock.Now()) {
 		t.Errorf("after: %v", at)
 	}
+}
+
+// TestRepeatedCreationGivesWhatIsThere repeats operations whose answers were lost,
+// after what they made was changed, and after it was deleted.
+func TestRepeatedCreationGivesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	caller, _ := w.tenant("repeats", tenancy.SettingsPatch{})
+	ids := core.NewIDs(w.clock.Now, rand.Reader)
+	first, second := core.Op{ID: ids.Operation(), Until: w.clock.Now().Add(time.Hour)}, core.Op{ID: ids.Operation(), Until: w.clock.Now().Add(time.Hour)}
+	was, is := "Zoe", "Zora"
+	create := func() (core.User, error) {
+		return w.tenancy.CreateUser(w.ctx, caller, first, tenancy.NewUser{DisplayName: &was})
+	}
+	user, err := create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := func() (core.Conversation, error) {
+		return w.tenancy.CreateConversation(w.ctx, caller, second, user.ID, tenancy.NewConversation{Title: &was})
+	}
+	c, err := talk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.tenancy.UpdateUser(w.ctx, caller, user.ID, tenancy.UserPatch{DisplayName: core.SetTo(is)}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := create(); err != nil || again.ID != user.ID || *again.DisplayName != is {
+		t.Errorf("the user again: %+v, %v", again, err)
+	}
+	if again, err := talk(); err != nil || again.ID != c.ID {
+		t.Errorf("the conversation again: %+v, %v", again, err)
+	}
+	if err := w.tenancy.DeleteConversation(w.ctx, caller, user.ID, c.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = talk()
+	want(t, core.CodeNotFound, err)
+	if err := w.tenancy.DeleteUser(w.ctx, caller, user.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = create()
+	want(t, core.CodeNotFound, err)
 }
