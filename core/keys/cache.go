@@ -46,12 +46,16 @@ func (c *cache) get(hash core.KeyHash, now time.Time) (found identity, ok bool, 
 	return found, ok, c.changes
 }
 
-// put keeps a look-up, unless something was dropped since get gave changes.
+// put keeps a look-up, unless something was dropped since get gave changes. That a
+// key is revoked is for good: it is kept whatever came between, and nothing that was
+// read before, and answered later, takes its place.
 func (c *cache) put(hash core.KeyHash, found identity, changes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes != changes {
-		return
+	if found.key.RevokedAt == nil {
+		if c.changes != changes || c.found[hash].key.RevokedAt != nil {
+			return
+		}
 	}
 	if c.found == nil || len(c.found) >= cacheKeys {
 		c.found = map[core.KeyHash]identity{} // all is looked up again within its life anyway

@@ -46,6 +46,26 @@ func TestWhatThisNodeChangesIsForgottenAtOnce(t *testing.T) {
 	}
 }
 
+// Look-ups beside each other may be answered in any order, and other keys be changed
+// meanwhile.
+func TestKeyThatWasFoundRevokedIsNotTakenAgain(t *testing.T) {
+	t.Parallel()
+	var c cache
+	at, hash := time.Unix(1000, 0), core.KeyHash{1}
+	live := identity{lookedUp: at.Add(time.Millisecond)}
+	_, _, before := c.get(hash, at)
+	c.drop("a")
+	_, _, changes := c.get(hash, at)
+	c.put(hash, live, changes)
+	c.put(hash, identity{key: core.KeyRecord{APIKey: core.APIKey{RevokedAt: &at}}, lookedUp: at}, before)
+	for range 2 {
+		if found, ok, _ := c.get(hash, at); !ok || found.key.RevokedAt == nil {
+			t.Error("it is taken again")
+		}
+		c.put(hash, live, changes) // was read before
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	var c cache

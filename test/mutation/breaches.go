@@ -72,11 +72,9 @@ var breaches = []breach{
 		`len(token[tokenLen-checksumLen:]) == checksumLen`, "./core/keys ./test/services", "."},
 	{"favour the first characters of base62", "core/keys/token.go", `if b < unbiased && len(out) < n {`, `if b >= 0 && len(out) < n {`, "./core/keys ./test/services", "."},
 	{"keep look-ups for a minute", "core/keys/cache.go", `cacheLife = 500 * time.Millisecond`, `cacheLife = 60 * time.Second`, "./test/e2e", "Revoked"},
-	{"keep a look-up that began before a revocation", "core/keys/cache.go",
-		`	if c.changes != changes {
-		return
-	}
-`, ``, "./core/keys ./test/services", "."},
+	{"keep a look-up that began before a revocation", "core/keys/cache.go", `c.changes != changes || `, ``, "./core/keys ./test/services", "."},
+	{"take a key again that was found revoked", "core/keys/cache.go", ` || c.found[hash].key.RevokedAt != nil {`, ` {`, "./core/keys", "."},
+	{"forget that a key was found revoked", "core/keys/cache.go", `if found.key.RevokedAt == nil {`, `if changes <= c.changes {`, "./core/keys", "."},
 	{"forget to ask for a route's scopes", "adapters/fiber/auth.go", `return r.caller.Require(rt.scopes)`, `return nil`, "./adapters/fiber", "Scope"},
 	{"let anybody register with any token", "adapters/fiber/auth.go",
 		`if err != nil || subtle.ConstantTimeCompare(given[:], s.token[:]) != 1 {`, `if err != nil || subtle.ConstantTimeCompare(given[:], given[:]) != 1 {`, "./adapters/fiber", "Regist"},
