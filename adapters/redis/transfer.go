@@ -389,25 +389,21 @@ func (s *Store) recount(ctx context.Context, t tenantKeys, image core.TenantImag
 		}
 		users, after, last = users+int64(len(ids)), next, max(last, next)
 	}
-	live, admin := liveKeys(image.APIKeys)
+	admin := adminKeys(image.APIKeys)
 	return s.pipeAlone(ctx, func(p goredis.Pipeliner) {
-		p.HSet(ctx, t.usage(), "users", users, "seq", image.LastSeq, "last_position", last, "api_keys", live, "admin_keys", admin)
+		p.HSet(ctx, t.usage(), "users", users, "seq", image.LastSeq, "last_position", last, "admin_keys", admin)
 		for i, name := range names {
 			p.HSet(ctx, t.usage(), name, sums[i])
 		}
 	})
 }
 
-// liveKeys counts the keys that are not revoked, and those of them with which the
-// tenant can be administered for ever.
-func liveKeys(keys []core.KeyRecord) (live, admin int64) {
+// adminKeys counts the keys with which the tenant can be administered for ever.
+func adminKeys(keys []core.KeyRecord) (admin int64) {
 	for _, k := range keys {
-		if k.RevokedAt == nil {
-			live++
-		}
 		if k.Permanent() && k.Scopes&core.ScopeTenantAdmin != 0 {
 			admin++
 		}
 	}
-	return live, admin
+	return admin
 }

@@ -95,7 +95,7 @@ local function dead_keys(keys, limit, now)
     local key = cjson.decode(all[i + 1])
     local died = tonumber(key.revoked_at or key.expires_at)
     if key.revoked_at or died and died <= now then
-      dead[#dead + 1] = {id = all[i], hash = key.hash, died = died, unrevoked = not key.revoked_at}
+      dead[#dead + 1] = {id = all[i], hash = key.hash, died = died}
     end
   end
   if #dead <= many then return nil end
@@ -106,14 +106,11 @@ end
 
 -- remove_keys removes dead keys, and adds their ids and hashes to a list.
 local function remove_keys(keys, dead, list)
-  local unrevoked = 0
   for _, key in ipairs(dead) do
     redis.call('HDEL', keys, key.id)
-    if key.unrevoked then unrevoked = unrevoked + 1 end
     list[#list + 1] = key.id
     list[#list + 1] = key.hash
   end
-  add(USAGE, 'api_keys', -unrevoked)
   return list
 end
 
@@ -123,6 +120,6 @@ local function add_key(keys, id, record)
   key.position = int(redis.call('HINCRBY', USAGE, 'last_position', 1))
   record = cjson.encode(key)
   redis.call('HSET', keys, id, record)
-  add(USAGE, 'api_keys', key.revoked_at and 0 or 1, 'admin_keys', administers(key) and 1 or 0)
+  if administers(key) then add(USAGE, 'admin_keys', 1) end
   return record
 end

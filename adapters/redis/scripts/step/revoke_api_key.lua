@@ -17,6 +17,5 @@ end
 key.revoked_at = ARGV[6]
 record_of_key = cjson.encode(key)
 redis.call('HSET', KEYS[6], ARGV[3], record_of_key)
-add(USAGE, 'api_keys', -1)
 record(4)
 return done({record_of_key})
