@@ -36,6 +36,16 @@ func newSlowLane() *slowLane {
 	return l
 }
 
+// newBusyLane has as many round trips under way as there may be.
+func newBusyLane(t *testing.T) *slowLane {
+	l := newSlowLane()
+	for range laneTrips {
+		go func() { _ = l.send(t.Context(), []byte("first")) }()
+	}
+	synctest.Wait()
+	return l
+}
+
 func (l *slowLane) send(ctx context.Context, name []byte) error {
 	return l.ride(ctx, goredis.NewCmd(ctx, name))
 }
@@ -69,11 +79,7 @@ func TestThoseWhoComeMeanwhileShareTheNextRoundTrip(t *testing.T) {
 func TestWhoLeavesIsNotSentAndWhatIsSentIsAsItWasHandedIn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newSlowLane()
-		for range laneTrips {
-			go func() { _ = l.send(t.Context(), []byte("first")) }()
-		}
-		synctest.Wait()
+		l := newBusyLane(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() { left <- l.send(ctx, []byte("left")) }()
@@ -106,11 +112,7 @@ func (unnoticed) Err() error { return context.Canceled }
 func TestWhoIsNotSentIsToldSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newSlowLane()
-		for range laneTrips {
-			go func() { _ = l.send(t.Context(), []byte("first")) }()
-		}
-		synctest.Wait()
+		l := newBusyLane(t)
 		told := make(chan error, 1)
 		go func() { told <- l.send(unnoticed{t.Context()}, []byte("late")) }()
 		synctest.Wait()
