@@ -73,7 +73,7 @@ func factRoutes() []route {
 			summary: "List what is held true of a user", endpoint: asks((*Server).listFacts), query: factsParams,
 			answers: []result{gives[list[factJSON]](http.StatusOK, "By arrival.")}, codes: []core.Code{core.CodeNotFound}},
 		{method: http.MethodPost, path: all, name: "createFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,
-			summary: "State a fact", endpoint: takes((*Server).createFact),
+			summary: "State a fact", endpoint: takes((*Server).createFact), again: anew((*Server).factAgain),
 			about:   "A fact on the same subject and attribute as another supersedes it; one that says what is known already gives that back. A replay gives it as it is now; 404 once it is forgotten.",
 			answers: []result{gives[factJSON](http.StatusCreated, "The fact.")}, codes: []core.Code{core.CodeNotFound, core.CodeQuotaExhausted}},
 		{method: http.MethodPatch, path: all + "/{fact_id}", name: "updateFact", group: "Facts", access: accessKey, scopes: core.ScopeMemoryWrite,

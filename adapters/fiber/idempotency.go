@@ -48,7 +48,9 @@ type keptAnswer struct {
 	Body     []byte `json:"body,omitzero"`
 }
 
-// madeJSON is what is kept of an answer that shows what a person wrote.
+// madeJSON is what is kept of an answer that shows what a person wrote: a replay reads
+// that as it is now, and does not find it once it is deleted. A Raven of before kept
+// all of it, of which only the id is used.
 type madeJSON struct {
 	ID string `json:"id"`
 }
@@ -138,38 +140,12 @@ func (s *Server) replay(rt *route, r *request, c claim, sealed []byte, run func(
 	if err := json.Unmarshal(plain, &kept); err != nil {
 		return answer{}, fmt.Errorf("reading a kept answer: %w", err)
 	}
-	a, err := s.again(rt, r, kept)
+	a := answer{status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body}
+	if rt.again != nil && kept.Mime == mimeJSON { // not a refusal
+		a, err = rt.again(s, r, kept.Body)
+	}
 	a.replayed = true
 	return a, err
-}
-
-// again makes an answer of a kept one. What shows what a person wrote is read as
-// it is now, and is not found once it is deleted: only its id is kept, or, by a
-// Raven of before, all of it, of which only the id is used. What was recalled is
-// recalled anew.
-func (s *Server) again(rt *route, r *request, kept keptAnswer) (answer, error) {
-	if kept.Mime == mimeJSON { // not a refusal
-		switch rt.name {
-		case "createUser":
-			return fromKept(s, r, kept, (*Server).userAgain)
-		case "createConversation":
-			return fromKept(s, r, kept, (*Server).conversationAgain)
-		case "createFact":
-			return fromKept(s, r, kept, (*Server).factAgain)
-		case "ingest":
-			return fromKept(s, r, kept, (*Server).ingestAgain)
-		}
-	}
-	return answer{status: kept.Status, etag: kept.ETag, location: kept.Location, mime: kept.Mime, raw: kept.Body}, nil
-}
-
-// fromKept answers by what was kept of a body.
-func fromKept[T any](s *Server, r *request, kept keptAnswer, again func(*Server, *request, T) (answer, error)) (answer, error) {
-	var body T
-	if err := json.Unmarshal(kept.Body, &body); err != nil {
-		return answer{}, fmt.Errorf("reading a kept answer: %w", err)
-	}
-	return again(s, r, body)
 }
 
 // settle remembers the answer; or gives the key up, where nothing was done; or

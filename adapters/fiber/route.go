@@ -1,9 +1,12 @@
 package fiberhttp
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/raven-memory/raven/core"
 )
@@ -27,7 +30,11 @@ type route struct {
 	// reads marks a POST that changes nothing. Its answers may hold memory that
 	// is forgotten meanwhile, so they are not kept for an Idempotency-Key; a
 	// repeated one is answered anew.
-	reads   bool
+	reads bool
+
+	// again answers by what was kept of a body, where that is not all that the answer
+	// shows; nil where it is.
+	again   func(s *Server, r *request, kept []byte) (answer, error)
 	answers []result
 	codes   []core.Code // of refusals, beside those that every route has
 }
@@ -74,6 +81,17 @@ func asks(h func(*Server, *request) (answer, error)) endpoint {
 			return a, located(err, "query")
 		}, nil
 	}}
+}
+
+// anew makes an again of what is kept, a T.
+func anew[T any](h func(*Server, *request, T) (answer, error)) func(*Server, *request, []byte) (answer, error) {
+	return func(s *Server, r *request, kept []byte) (answer, error) {
+		var body T
+		if err := json.Unmarshal(kept, &body); err != nil {
+			return answer{}, fmt.Errorf("reading a kept answer: %w", err)
+		}
+		return h(s, r, body)
+	}
 }
 
 // gives describes a success with a body of type T.

@@ -126,7 +126,7 @@ func keyRoutes() []route {
 func userRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: users, name: "createUser", group: "Users", access: accessKey, scopes: core.ScopeUsersWrite,
-			summary: "Create a user", endpoint: takes((*Server).createUser),
+			summary: "Create a user", endpoint: takes((*Server).createUser), again: anew((*Server).userAgain),
 			about:   "A replay gives the user as it is now; 404 once it is deleted.",
 			answers: []result{gives[userJSON](http.StatusCreated, "The user.")},
 			codes:   []core.Code{core.CodeNotFound, core.CodeExternalRefTaken, core.CodeQuotaExhausted}},
@@ -161,7 +161,7 @@ func userRoutes() []route {
 func conversationRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: conversations, name: "createConversation", group: "Conversations", access: accessKey, scopes: core.ScopeConversationsWrite,
-			summary: "Start a conversation", endpoint: takes((*Server).createConversation),
+			summary: "Start a conversation", endpoint: takes((*Server).createConversation), again: anew((*Server).conversationAgain),
 			about:   "A replay gives the conversation as it is now; 404 once it is deleted.",
 			answers: []result{gives[conversationJSON](http.StatusCreated, "The conversation.")},
 			codes:   []core.Code{core.CodeNotFound, core.CodeExternalRefTaken, core.CodeQuotaExhausted}},
@@ -185,7 +185,7 @@ func conversationRoutes() []route {
 func memoryRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: conversation + "/memory", name: "ingest", group: "Memory", access: accessKey, scopes: core.ScopeMemoryWrite,
-			summary: "Store interactions", endpoint: takes((*Server).ingest),
+			summary: "Store interactions", endpoint: takes((*Server).ingest), again: anew((*Server).ingestAgain),
 			about:   "What is acknowledged is durable, readable and searchable. When the buffer reaches the tenant's batch_size, it is sealed into blobs. With context, one round trip stores and answers.",
 			answers: []result{gives[ingestedJSON](http.StatusCreated, "Their ids.")},
 			codes:   []core.Code{core.CodeNotFound, core.CodeConversationClosed}},
