@@ -123,7 +123,7 @@ func (s *Service) expireBlob(ctx context.Context, caller core.Caller, p core.Exp
 	if !b.LastTakenAt.After(cutoff) {
 		return s.deleteBlob(ctx, caller, b, core.EventMemoryExpired)
 	}
-	return s.thin(ctx, caller, b, core.EventMemoryExpired, func(in core.Interaction) bool { return !in.AcceptedAt.After(cutoff) })
+	return s.takeOut(ctx, caller, b, core.EventMemoryExpired, func(in core.Interaction) bool { return !in.AcceptedAt.After(cutoff) })
 }
 
 func (s *Service) expireBuffer(ctx context.Context, caller core.Caller, p core.ExpiredPlace, cutoff time.Time) error {

@@ -111,13 +111,18 @@ func (s *Service) deleteBuffered(ctx context.Context, caller core.Caller, user c
 	return removed, err
 }
 
-// thin takes out of a blob the interactions that gone names, by sealing the
-// others anew under the same id; a blob with nothing left is deleted.
+// thin reads a blob and takes out of it the interactions that gone names.
 func (s *Service) thin(ctx context.Context, caller core.Caller, header core.BlobRecord, kind core.EventType, gone func(core.Interaction) bool) error {
 	old, err := s.Store.Blob(ctx, caller.Tenant, header.User, header.ID)
 	if err != nil {
 		return retryGone(err)
 	}
+	return s.takeOut(ctx, caller, old, kind, gone)
+}
+
+// takeOut takes interactions out of a blob by sealing the others anew under the
+// same id; a blob with nothing left is deleted.
+func (s *Service) takeOut(ctx context.Context, caller core.Caller, old core.BlobRecord, kind core.EventType, gone func(core.Interaction) bool) error {
 	list, err := s.openBlob(ctx, caller.Tenant, old)
 	if err != nil {
 		return err
