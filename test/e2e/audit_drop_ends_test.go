@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -66,13 +64,12 @@ func (l *agedLog) isDropped(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := strings.TrimSpace(fmt.Sprintln(records, "records of drops,", old, "old events"))
-	switch state {
-	case fmt.Sprintf("0 records of drops, %d old events", l.old):
+	switch [2]int64{records, old} {
+	case [2]int64{0, l.old}:
 		return false
-	case "2 records of drops, 0 old events":
+	case [2]int64{2, 0}:
 		return true
 	}
-	t.Fatal(state)
+	t.Fatalf("there are %d records of drops, and %d old events", records, old)
 	return false
 }
