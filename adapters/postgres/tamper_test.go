@@ -18,6 +18,7 @@ func TestEveryColumnOfARowIsToldInItsEntry(t *testing.T) {
 	l := open(t, url)
 	conn := superuser(t, url)
 	exec(t, conn, `SET session_replication_role = replica`)
+	mustAdd(t, l, entries(ids.Tenant(), 1, 1, now().AddDate(0, 0, -1))) // on the first of a month, yesterday has no partition yet
 	for _, change := range []string{
 		`seq = 30`, `event_id = event_id || ' '`, `event_id = ''`, `type = 'key.revoked'`, `type = upper(type)`,
 		`at = at + interval '1 microsecond'`, `at = at - interval '1 day'`, `at = at + interval '1 month'`,
