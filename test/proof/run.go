@@ -59,12 +59,22 @@ func (s section) run(long bool) (string, error) {
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s, on %s.\n\n", s.claim,
 		strings.Join(append(slices.Clone(env), "go "+quoted(command)), " "), verdict(err), took,
-		began.UTC().Format("2 January 2006"), word("git", "describe", "--tags", "--always", "--dirty"), machine())
+		began.UTC().Format("2 January 2006"), commit(), machine())
 	figures(&page, out)
 	if err != nil {
 		fmt.Fprintf(&page, "\n```\n%s\n```\n", tail(out))
 	}
 	return page.String(), err
+}
+
+// commit is what a section was run of: the page, which the run itself writes,
+// changes nothing of it.
+func commit() string {
+	name := word("git", "describe", "--tags", "--always")
+	if word("git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)test/RESULTS.md") != "" {
+		name += "-dirty"
+	}
+	return name
 }
 
 // machine is what a section was run on: sections may be of several.
