@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOverviewShowsUsageActivityAndEvents(t *testing.T) {
@@ -189,6 +190,21 @@ func TestFactsShowTheirHistoryAndAreCorrected(t *testing.T) {
 	if strings.Contains(all, "My cat") || !strings.Contains(all, "Cascais") || !strings.Contains(all, "Acme") {
 		t.Errorf("the facts are %q", texts)
 	}
+}
+
+func TestFactOfLaterIsShownApartFromWhatHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must("POST", w.of("facts"), object{"text": "I live in Madrid.", "valid_from": time.Now().UTC().AddDate(1, 0, 0).Format(time.RFC3339)})
+	p := w.console()
+	p.open(w.hash("facts"))
+	p.sees("What will hold")
+	const of = `[...document.querySelectorAll('section')].find((s) => s.querySelector('h2')?.textContent === %s)?.textContent.includes(%s)`
+	for section, text := range map[string]string{"What holds": "I live in Lisbon.", "What will hold": "I live in Madrid."} {
+		p.until(text+" is below "+section, fmt.Sprintf(of, quote(section), quote(text)))
+	}
+	p.until("it does not hold yet", "!"+fmt.Sprintf(of, quote("What holds"), quote("Madrid")))
+	p.shot("facts-of-later")
 }
 
 func TestRecallShowsTheContextAndWhy(t *testing.T) {

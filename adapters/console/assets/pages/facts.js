@@ -17,13 +17,19 @@ export async function facts({ params, signal, again }) {
   ]);
   const chains = histories(items);
   const draw = (list) => el('ul', { class: 'facts' }, list.map((chain) => card(params.user, where, chain, again)));
-  const current = chains.filter((c) => c[0].valid_to === null);
-  const ended = chains.filter((c) => c[0].valid_to !== null);
+  const now = Date.now();
+  const begun = (f) => Date.parse(f.valid_from) <= now;
+  const holds = ([f]) => f.valid_to === null || Date.parse(f.valid_to) > now;
+  const coming = items.filter((f) => !begun(f)).map((f) => [f]);
+  const known = chains.map((c) => c.filter(begun)).filter((c) => c.length > 0);
+  const current = known.filter(holds);
+  const ended = known.filter((c) => !holds(c));
   return [
     head.node,
     section('What holds', { lead: `${plural(current.length, 'fact')}, found in what was said or stated by an agent.${whole ? '' : ` Only the first ${most} are shown.`}`, actions: may('memory:write') && button('State a fact', () => state(where, again)) },
       needs('Stating, correcting and forgetting', 'memory:write'),
       current.length > 0 ? draw(current.reverse()) : el('p', { class: 'empty' }, 'Nothing is held true of this user yet.')),
+    coming.length > 0 && section('What will hold', {}, draw(coming)),
     ended.length > 0 && section('What holds no more', {}, draw(ended.reverse())),
   ];
 }
@@ -50,7 +56,7 @@ function card(user, where, [f, ...earlier], again) {
 const parts = (f) => f.attribute !== null && el('p', { class: 'triple' },
   [f.subject, f.attribute, f.value ?? ''].map((part) => chip(untrusted(part))));
 
-const span = (f) => ['Since ', time(f.valid_from, { dateStyle: 'medium' }), f.valid_to && [' until ', time(f.valid_to, { dateStyle: 'medium' })]];
+const span = (f) => [Date.parse(f.valid_from) > Date.now() ? 'From ' : 'Since ', time(f.valid_from, { dateStyle: 'medium' }), f.valid_to && [' until ', time(f.valid_to, { dateStyle: 'medium' })]];
 
 function sources(user, f) {
   const talks = [...new Set(f.sources.map((s) => s.conversation_id).filter(Boolean))];
