@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/raven-memory/raven/test/machine"
 )
 
 // The connections at which p99 is to be at most so many times p50.
@@ -17,32 +17,9 @@ const (
 
 // describe says what is measured, and on what.
 func describe(o options) {
-	fmt.Printf("%s, %d threads, %s, load average %s. Server, floors, Redis and load share the machine; medians of %d rounds of %v, interleaved.\n",
-		processor(), runtime.NumCPU(), runtime.Version(), loadAverage(), o.rounds, o.length)
-	fmt.Printf("`go run ./test/load %s`\n\n", strings.Join(os.Args[1:], " "))
-}
-
-func processor() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	defer f.Close() //nolint:errcheck // read only
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}
-
-func loadAverage() string {
-	raw, err := os.ReadFile("/proc/loadavg")
-	if err != nil || len(raw) == 0 {
-		return "unknown"
-	}
-	return strings.Fields(string(raw))[0]
+	fmt.Printf("%s, load average %s. Server, floors, Redis and load share the machine; medians of %d rounds of %v, interleaved.\n",
+		machine.Describe(), machine.Load(), o.rounds, o.length)
+	fmt.Printf("`go run ./test/load %s`\n\n", machine.Quoted(os.Args[1:]))
 }
 
 // row prints a row of a table.

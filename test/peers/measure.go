@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/raven-memory/raven/test/locomo"
+	"github.com/raven-memory/raven/test/machine"
 )
 
 const (
@@ -53,7 +54,7 @@ type measurement struct {
 }
 
 func (m *measurement) run(ctx context.Context, results []*result) {
-	m.load = load()
+	m.load = machine.Load()
 	for round := range m.rounds {
 		m.each(ctx, results, fmt.Sprint("storing, round ", round+1), func(ctx context.Context, r *result) error {
 			return m.alone(ctx, r, round == m.rounds-1)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"strconv"
+
+	"github.com/raven-memory/raven/test/machine"
 )
 
 // peers lists who is measured, in the order of the table.
@@ -10,7 +12,7 @@ func (w *workshop) peers() []peer {
 	list := []peer{{
 		name:     "Raven",
 		how:      "`raven serve` on its embedded store, over HTTP, everything encrypted at rest and audited; defaults, but no rate limit; no model",
-		version:  ravenVersion,
+		version:  machine.Commit,
 		searches: []string{"search"},
 		open:     func(ctx context.Context, dir string) (store, error) { return w.openRaven(ctx, dir, nil) },
 	}}
@@ -18,15 +20,13 @@ func (w *workshop) peers() []peer {
 		list = append(list, peer{
 			name:     "Raven, " + m.name,
 			how:      "the same with vectors of the stand-in (" + m.what + "), which come after the answer; they were waited for before the questions",
-			version:  ravenVersion,
+			version:  machine.Commit,
 			searches: []string{"search"},
 			open:     func(ctx context.Context, dir string) (store, error) { return w.openRaven(ctx, dir, m) },
 		}, w.mem0(m))
 	}
 	return append(list, w.mcp(), w.fts(), w.postgres(), w.last())
 }
-
-func ravenVersion() string { return said("git", "describe", "--tags", "--always", "--dirty") }
 
 func (w *workshop) mem0(m *model) peer {
 	return peer{

@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
-	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/raven-memory/raven/test/locomo"
+	"github.com/raven-memory/raven/test/machine"
 )
 
 // report writes the table, and what is to know of it.
@@ -115,20 +114,8 @@ func notes(m *measurement, w *workshop) string {
 	} else {
 		note("What runs in Node.js had `MEM0_TELEMETRY=false` and a guard that refuses and notes every connection to another machine: none was tried.")
 	}
-	note("The load average was %s at the start and %s at the end: where it is far above the number of CPUs, others were at work, and speeds are low for all.", m.load, load())
-	note("%s, node %s, %d × %s, %s; `go run ./test/peers %s`, %s.", runtime.Version(), said("node", "--version"), runtime.NumCPU(),
-		match("/proc/cpuinfo", `model name\s*: (.+)`), match("/proc/meminfo", `MemTotal:\s*(.+)`), strings.Join(os.Args[1:], " "), time.Now().UTC().Format("2 January 2006"))
+	note("The load average was %s at the start and %s at the end: where it is far above the number of CPUs, others were at work, and speeds are low for all.", m.load, machine.Load())
+	note("%s, node %s; `go run ./test/peers %s`, %s.", machine.Describe(), machine.Said("node", "--version"),
+		machine.Quoted(os.Args[1:]), time.Now().UTC().Format("2 January 2006"))
 	return out.String()
-}
-
-// load is the load average of the last minute.
-func load() string { return match("/proc/loadavg", `^(\S+)`) }
-
-// match is what a pattern's group finds in a file; "?" for nothing.
-func match(file, pattern string) string {
-	raw, err := os.ReadFile(file)
-	if found := regexp.MustCompile(pattern).FindSubmatch(raw); err == nil && found != nil {
-		return string(found[1])
-	}
-	return "?"
 }

@@ -168,12 +168,3 @@ func linked(path string) string {
 	}
 	return "?"
 }
-
-// said is what a command prints.
-func said(name string, args ...string) string {
-	out, err := exec.Command(name, args...).Output() //nolint:noctx,gosec // it ends by itself
-	if err != nil {
-		return "?"
-	}
-	return strings.TrimSpace(string(out))
-}

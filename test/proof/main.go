@@ -11,8 +11,6 @@ import (
 	"flag"
 	"log"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 )
 
@@ -44,22 +42,4 @@ func main() {
 	if failed > 0 {
 		log.Fatalf("%d sections failed", failed)
 	}
-}
-
-// word is what a command prints; "?" when it fails.
-func word(name string, args ...string) string {
-	out, err := exec.Command(name, args...).Output()
-	if err != nil {
-		return "?"
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// match is what a pattern's group finds in a file; "?" for nothing.
-func match(file, pattern string) string {
-	raw, err := os.ReadFile(file) //nolint:gosec // the system's own
-	if found := regexp.MustCompile(pattern).FindSubmatch(raw); err == nil && found != nil {
-		return string(found[1])
-	}
-	return "?"
 }

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/raven-memory/raven/test/machine"
 )
 
 // section is a claim, and the command that tries to break it or measures it.
@@ -58,8 +58,8 @@ func (s section) run(long bool) (string, error) {
 	took := time.Since(began).Round(time.Second)
 	var page strings.Builder
 	fmt.Fprintf(&page, "%s\n\n`%s`\n\n%s in %s, on %s, of commit %s, on %s.\n\n", s.claim,
-		strings.Join(append(slices.Clone(env), "go "+quoted(command)), " "), verdict(err), took,
-		began.UTC().Format("2 January 2006"), commit(), machine())
+		strings.Join(append(slices.Clone(env), "go "+machine.Quoted(command)), " "), verdict(err), took,
+		began.UTC().Format("2 January 2006"), machine.Commit(), machine.Describe())
 	figures(&page, out)
 	if err != nil {
 		fmt.Fprintf(&page, "\n```\n%s\n```\n", tail(out))
@@ -67,42 +67,11 @@ func (s section) run(long bool) (string, error) {
 	return page.String(), err
 }
 
-// commit is what a section was run of: the page, which the run itself writes,
-// changes nothing of it.
-func commit() string {
-	name := word("git", "describe", "--tags", "--always")
-	if word("git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)test/RESULTS.md") != "" {
-		name += "-dirty"
-	}
-	return name
-}
-
-// machine is what a section was run on: sections may be of several.
-func machine() string {
-	return fmt.Sprintf("%d × %s, %s, %s", runtime.NumCPU(),
-		match("/proc/cpuinfo", `model name\s*: (.+)`), match("/proc/meminfo", `MemTotal:\s*(.+)`), runtime.Version())
-}
-
 func verdict(err error) string {
 	if err != nil {
 		return "**Failed**"
 	}
 	return "Passed"
-}
-
-// quoted is a command as a shell takes it.
-func quoted(args []string) string {
-	var list []string
-	for _, a := range args {
-		if filepath.IsAbs(a) {
-			a = filepath.Base(a) // where it lies is this machine's own
-		}
-		if strings.ContainsAny(a, "|^$ *") {
-			a = "'" + a + "'"
-		}
-		list = append(list, a)
-	}
-	return strings.Join(list, " ")
 }
 
 // figures writes what a command printed of figures: what tests logged and how
