@@ -34,14 +34,33 @@ var stages = []stage{
 	{"API key", 1, 1, func(w *world, i int) {
 		w.call(nil, w.key, "POST", "/tenant/keys", map[string]any{"name": "one more", "scopes": []string{"memory:read"}})
 	}},
+	{"user with 2 conversations of 15 interactions, which came by two and are sealed", 7, 1, func(w *world, i int) { w.plain(i) }},
+}
+
+// plain makes a user as the plan of many has them.
+func (w *world) plain(i int) {
+	user := fmt.Sprintf("/users/ext:plain-%d", i)
+	w.call(nil, w.key, "PUT", user, nil)
+	for _, c := range []string{"a", "b"} {
+		w.call(nil, w.key, "POST", user+"/conversations", map[string]any{"external_ref": c})
+		at := user + "/conversations/ext:" + c
+		for n := 0; n < 15; n += 2 {
+			w.call(nil, w.key, "POST", at+"/memory", map[string]any{"interactions": messages(i*100+n, min(2, 15-n))})
+		}
+		w.call(nil, w.key, "POST", at+"/flush", nil)
+	}
 }
 
 func (w *world) tell(user, n int) {
-	var list []any
+	w.call(nil, w.key, "POST", fmt.Sprintf("/users/ext:user-%d/conversations/ext:c/memory", user),
+		map[string]any{"interactions": messages(user*100, n)})
+}
+
+func messages(from, n int) (list []any) {
 	for i := range n {
-		list = append(list, message(user*100+i))
+		list = append(list, message(from+i))
 	}
-	w.call(nil, w.key, "POST", fmt.Sprintf("/users/ext:user-%d/conversations/ext:c/memory", user), map[string]any{"interactions": list})
+	return list
 }
 
 // TestBytesOfRecords logs what each kind of record takes, everything that comes
