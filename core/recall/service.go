@@ -2,6 +2,7 @@ package recall
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/raven-memory/raven/core"
 	"github.com/raven-memory/raven/ports"
@@ -9,6 +10,11 @@ import (
 
 // DefaultMaxBytes bounds all users' indexes together where Options do not.
 const DefaultMaxBytes = 512 << 20
+
+// buildsPerProcessor is how many indexes are built at once where Options do not
+// say: some wait for the store while another one computes. More would only take
+// the memory of all of them at the same time.
+const buildsPerProcessor = 4
 
 // Options of a Service. Zero values stand for defaults.
 type Options struct {
@@ -18,6 +24,9 @@ type Options struct {
 	// those not used for longest go first. An index that alone is larger
 	// answers the requests that built it and is not kept.
 	MaxBytes int64
+	// Builds is how many indexes may be built at once; the others wait, each for
+	// its turn. 0: four a processor.
+	Builds int
 	// Facts reads what is known of a user; nil for a deployment without facts.
 	Facts factReader
 	// Segments keeps segments of indexes; nil for a service without any.
@@ -42,6 +51,7 @@ type Service struct {
 	rerank  *Reranking
 	clock   ports.Clock
 	cache   *cache
+	builds  chan struct{} // has one of each index that is being built
 	weights Weights
 }
 
@@ -51,6 +61,9 @@ func New(
 ) *Service {
 	if opt.MaxBytes <= 0 {
 		opt.MaxBytes = DefaultMaxBytes
+	}
+	if opt.Builds <= 0 {
+		opt.Builds = buildsPerProcessor * runtime.GOMAXPROCS(0)
 	}
 	weights := DefaultWeights()
 	if opt.Weights != nil {
@@ -65,7 +78,7 @@ func New(
 		vectors: newVectorSearch(opt.Vectors),
 		rerank:  opt.Reranking,
 		clock:   clock,
-		cache:   newCache(opt.MaxBytes), weights: weights,
+		cache:   newCache(opt.MaxBytes), builds: make(chan struct{}, opt.Builds), weights: weights,
 	}
 }
 
@@ -186,7 +199,14 @@ func (s *Service) renew(ctx context.Context, o owner, e *entry, version int64) e
 	return nil
 }
 
+// build reads a user's whole memory, when there is room among those that do.
 func (s *Service) build(ctx context.Context, o owner, version int64) (*index, error) {
+	select {
+	case s.builds <- struct{}{}:
+		defer func() { <-s.builds }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	s.cache.builds.Add(1)
 	x, err := s.store.build(ctx, o, version)
 	if err != nil || s.vectors == nil {
