@@ -34,7 +34,7 @@ type entry struct {
 	element *list.Element // guarded by cache.mu
 	bytes   int64         // as counted in cache.bytes, guarded by cache.mu
 
-	turn chan struct{} // held by the one who renews the index
+	turn places // one, held by the one who renews the index
 
 	mu    sync.RWMutex // held for writing only together with turn
 	index *index       // nil until it is built
@@ -52,7 +52,7 @@ func (c *cache) entry(o owner) *entry {
 		c.used.MoveToFront(e.element)
 		return e
 	}
-	e := &entry{owner: o, turn: make(chan struct{}, 1)}
+	e := &entry{owner: o, turn: make(places, 1)}
 	e.element = c.used.PushFront(e)
 	if c.tenants[o.tenant] == nil {
 		c.tenants[o.tenant] = map[core.UserID]*entry{}
@@ -147,17 +147,21 @@ func (e *entry) read(version int64, f func(*index)) bool {
 	return true
 }
 
-// take waits for the right to renew the index.
-func (e *entry) take(ctx context.Context) error {
+// places lets as many work at once as it has room for; the others wait, each for
+// its turn.
+type places chan struct{}
+
+// take waits for a place.
+func (p places) take(ctx context.Context) error {
 	select {
-	case e.turn <- struct{}{}:
+	case p <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (e *entry) give() { <-e.turn }
+func (p places) give() { <-p }
 
 // put sets a new index; the caller holds the turn.
 func (e *entry) put(x *index) {

@@ -79,10 +79,10 @@ func stretchOf(number int64) int64 { return (number - 1) / stretchTurns }
 // show gives an index, if there is one, vectors that are stored.
 func (s *Service) show(ctx context.Context, o owner, model core.EmbeddingModel, r core.DerivedRecord, list []embedded) {
 	e := s.cache.peek(o)
-	if e == nil || e.take(ctx) != nil {
+	if e == nil || e.turn.take(ctx) != nil {
 		return
 	}
-	defer e.give()
+	defer e.turn.give()
 	if e.index == nil || e.index.version < r.Version { // it reads the record once it has the turns
 		return
 	}
@@ -189,10 +189,10 @@ func (s *Service) embedSome(ctx context.Context, o owner, e *entry) (more bool, 
 }
 
 func (s *Service) change(ctx context.Context, e *entry, f func(*index)) {
-	if e.take(ctx) != nil {
+	if e.turn.take(ctx) != nil {
 		return
 	}
-	defer e.give()
+	defer e.turn.give()
 	if e.index != nil {
 		e.change(f)
 		s.cache.weigh(e)
@@ -232,10 +232,10 @@ func (x *index) conversationsInOrder() []*conversation {
 // readNewVectors takes in what is stored since the index last looked: another
 // process may have computed it.
 func (s *Service) readNewVectors(ctx context.Context, o owner, e *entry) error {
-	if err := e.take(ctx); err != nil {
+	if err := e.turn.take(ctx); err != nil {
 		return err
 	}
-	defer e.give()
+	defer e.turn.give()
 	if e.index == nil {
 		return nil
 	}

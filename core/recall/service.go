@@ -51,7 +51,7 @@ type Service struct {
 	rerank  *Reranking
 	clock   ports.Clock
 	cache   *cache
-	builds  chan struct{} // has one of each index that is being built
+	builds  places // of indexes that are being built
 	weights Weights
 }
 
@@ -78,7 +78,7 @@ func New(
 		vectors: newVectorSearch(opt.Vectors),
 		rerank:  opt.Reranking,
 		clock:   clock,
-		cache:   newCache(opt.MaxBytes), builds: make(chan struct{}, opt.Builds), weights: weights,
+		cache:   newCache(opt.MaxBytes), builds: make(places, opt.Builds), weights: weights,
 	}
 }
 
@@ -127,10 +127,10 @@ func (s *Service) catchUp(ctx context.Context, o owner, e *entry) error {
 	if err != nil {
 		return err
 	}
-	if err := e.take(ctx); err != nil {
+	if err := e.turn.take(ctx); err != nil {
 		return err
 	}
-	defer e.give()
+	defer e.turn.give()
 	if e.index == nil {
 		return nil
 	}
@@ -174,10 +174,10 @@ func (s *Service) read(ctx context.Context, tenant core.TenantID, user core.User
 // renew brings an entry's index to the version or a later one. Of concurrent
 // calls one works and the others wait for it; if it fails, the next one tries.
 func (s *Service) renew(ctx context.Context, o owner, e *entry, version int64) error {
-	if err := e.take(ctx); err != nil {
+	if err := e.turn.take(ctx); err != nil {
 		return err
 	}
-	defer e.give()
+	defer e.turn.give()
 	if x := e.index; x != nil && x.version > version { // another call was here, or the store went back
 		var err error
 		if version, err = s.store.changes.MemoryVersion(ctx, o.tenant, o.user); err != nil {
@@ -201,12 +201,10 @@ func (s *Service) renew(ctx context.Context, o owner, e *entry, version int64) e
 
 // build reads a user's whole memory, when there is room among those that do.
 func (s *Service) build(ctx context.Context, o owner, version int64) (*index, error) {
-	select {
-	case s.builds <- struct{}{}:
-		defer func() { <-s.builds }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.builds.take(ctx); err != nil {
+		return nil, err
 	}
+	defer s.builds.give()
 	s.cache.builds.Add(1)
 	x, err := s.store.build(ctx, o, version)
 	if err != nil || s.vectors == nil {
